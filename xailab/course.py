@@ -1,0 +1,178 @@
+"""The notebooks as documents: run them, clean them, turn them into pages.
+
+python -m xailab.course build     run every notebook into build/course/*.html
+python -m xailab.course refresh   run every notebook and write it back with text outputs only
+python -m xailab.course clean     drop pictures and widgets from the notebooks as they are
+"""
+
+import argparse
+import html
+import os
+import re
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+from latex2mathml.converter import convert as to_mathml
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+KEPT_OUTPUTS = ("text/plain",)  # a picture makes a notebook a hundred times as large
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+
+
+def notebook_paths(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The course's notebooks in reading order."""
+    return sorted(path for path in folder.glob("[0-9]*.ipynb"))
+
+
+def run(path: Path) -> nbformat.NotebookNode:
+    """The notebook at ``path``, executed from top to bottom in a fresh kernel."""
+    notebook = nbformat.read(path, as_version=4)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    )
+    client.execute()
+    return notebook
+
+
+def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with text outputs and execution counts only: no pictures, HTML or widgets."""
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    )
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            cell.outputs = [kept for output in cell.outputs if (kept := _clean_output(output))]
+    return notebook
+
+
+def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    if output.output_type == "stream":
+        return output if output.name == "stdout" else None
+    if output.output_type == "error":
+        return output
+    rich = set(output.data) - set(KEPT_OUTPUTS)
+    if rich & {"image/png", "image/svg+xml", "application/vnd.jupyter.widget-view+json"}:
+        return None
+    output.data = {mime: output.data[mime] for mime in KEPT_OUTPUTS if mime in output.data}
+    output.metadata = {}
+    return output
+
+
+def write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook so that a crash leaves the old file: first beside it, then in its place."""
+    beside = path.with_suffix(".tmp")
+    nbformat.write(notebook, beside)
+    os.replace(beside, path)
+
+
+# --- pages -------------------------------------------------------------------------------------
+
+
+def _formulas_to_mathml(text: str) -> str:
+    """$...$ and $$...$$ of a Markdown cell as MathML, which browsers draw without any script."""
+    fence = re.split(r"(```.*?```|`[^`]*`)", text, flags=re.S)
+    for i in range(0, len(fence), 2):
+        fence[i] = re.sub(
+            r"\$\$(.+?)\$\$",
+            lambda m: to_mathml(m[1].strip(), display="block"),
+            fence[i],
+            flags=re.S,
+        )
+        fence[i] = re.sub(r"(?<![\\$])\$([^$\n]+?)\$", lambda m: to_mathml(m[1].strip()), fence[i])
+    return "".join(fence)
+
+
+def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
+    """The executed notebook as one HTML page that asks nothing of the network.
+
+    Formulas become MathML; a slider, which needs a kernel, becomes a note with its text readout.
+    """
+    page = nbformat.from_dict(notebook)
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _formulas_to_mathml(cell.source)
+            continue
+        for output in cell.get("outputs", []):
+            if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+                text = html.escape(output.data.get("text/plain", "a slider"))
+                output.data = {
+                    "text/html": "<p style='border-left:4px solid #2a6fb0;padding:.4em .8em'>Here "
+                    f"the notebook has a live control: {text}. Open it in JupyterLab to use it.</p>"
+                }
+    page.metadata.pop("widgets", None)
+    exporter = HTMLExporter(
+        template_name="lab", embed_images=True, mathjax_url="", require_js_url="", jquery_url="",
+        jupyter_widgets_base_url="", mermaid_js_url="",
+    )  # fmt: skip
+    body, _ = exporter.from_notebook_node(page, {"metadata": {"name": title}})
+    # the exporter's own script tags would ask other hosts; nothing in the page needs them
+    return re.sub(r"<script\b.*?</script>", "", body, flags=re.S)
+
+
+def _build_one(path: Path, out: Path) -> tuple[str, float]:
+    start = time.perf_counter()
+    notebook = run(path)
+    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+    page = out / f"{path.stem}.html"
+    page.write_text(to_page(notebook, title), encoding="utf-8")
+    return title, time.perf_counter() - start
+
+
+def build(out: Path, paths: list[Path] | None = None) -> list[Path]:
+    """Run all notebooks, two at a time, and write their pages and an index to ``out``."""
+    paths = paths or notebook_paths()
+    out.mkdir(parents=True, exist_ok=True)
+    pages = []
+    with ProcessPoolExecutor(2) as pool:
+        jobs = [pool.submit(_build_one, path, out) for path in paths]
+        for path, job in zip(paths, jobs, strict=True):
+            title, seconds = job.result()
+            pages.append((path.stem, title))
+            print(f"  {out / path.stem}.html   {title}   ({seconds:.0f} s)", flush=True)
+    items = "\n".join(
+        f'<li><a href="{stem}.html">{html.escape(title)}</a></li>' for stem, title in pages
+    )
+    index = (
+        "<!doctype html><html lang='en'><meta charset='utf-8'><title>xailab</title>"
+        "<body style='font-family:sans-serif;max-width:40em;margin:3em auto;line-height:1.6'>"
+        f"<h1>xailab: a course on Explainable AI</h1><ol>{items}</ol></body></html>"
+    )
+    (out / "index.html").write_text(index, encoding="utf-8")
+    return [out / f"{stem}.html" for stem, _ in pages]
+
+
+def _refresh_one(path: Path) -> None:
+    write(clean(run(path)), path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m xailab.course", description=__doc__)
+    parser.add_argument("action", choices=["build", "refresh", "clean"])
+    parser.add_argument("--out", type=Path, default=Path("build/course"))
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
+    chosen = parser.parse_args(arguments)
+    paths = chosen.notebooks or notebook_paths()
+    if chosen.action == "build":
+        print(f"Running {len(paths)} notebooks, two at a time:")
+        build(chosen.out, paths)
+        print(f"\nThe course is at {(chosen.out / 'index.html').resolve().as_uri()}")
+        print("To work in it:  make lab   (opens JupyterLab on this computer only)")
+    elif chosen.action == "refresh":
+        with ProcessPoolExecutor(2) as pool:
+            list(pool.map(_refresh_one, paths))
+    else:
+        for path in paths:
+            write(clean(nbformat.read(path, as_version=4)), path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

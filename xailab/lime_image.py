@@ -1,0 +1,185 @@
+"""LIME for images by hand: cut into superpixels, hide some at random, fit a line to the answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from skimage.filters import gaussian
+from skimage.segmentation import felzenszwalb, quickshift, slic
+
+from .local_fit import exponential_kernel, fit_strongest
+
+__all__ = ["SuperpixelModel", "apply_mask", "draw_masks", "explain", "hidden", "superpixels"]
+
+
+def superpixels(image: np.ndarray, method: str = "slic", n: int = 50, seed: int = 0) -> np.ndarray:
+    """Label every pixel with the number of its superpixel: (H, W) int, 0 to m - 1.
+
+    method: "slic" (compact, about n), "quickshift" (lime's default settings), "felzenszwalb"
+    (follows edges) or "grid" (squares, about n). Segmentation by scikit-image.
+    Raises ValueError for an unknown method. Introduced in notebook 04.
+    """
+    if method == "slic":
+        labels = slic(image, n_segments=n, compactness=10, sigma=1, start_label=0)
+    elif method == "quickshift":
+        labels = quickshift(image, kernel_size=4, max_dist=200, ratio=0.2, rng=seed)
+    elif method == "felzenszwalb":
+        labels = felzenszwalb(image, scale=200, sigma=0.8, min_size=image[..., 0].size // (4 * n))
+    elif method == "grid":
+        side = max(1, round(np.sqrt(n)))
+        y, x = (np.arange(length) * side // length for length in image.shape[:2])
+        labels = y[:, None] * side + x
+    else:
+        raise ValueError(
+            f"method must be 'slic', 'quickshift', 'felzenszwalb' or 'grid', not {method!r}."
+        )
+    return np.unique(labels, return_inverse=True)[1].reshape(image.shape[:2])
+
+
+def hidden(image: np.ndarray, segments: np.ndarray, hide: str = "mean") -> np.ndarray:
+    """The image with every superpixel hidden, uint8 (H, W, 3).
+
+    hide: "mean" (each superpixel in its mean colour), "grey" (127), "black" (0) or "blur".
+    Raises ValueError for anything else. Introduced in notebook 04.
+    """
+    if hide == "mean":
+        size = np.bincount(segments.ravel())
+        sums = [np.bincount(segments.ravel(), image[..., c].ravel()) for c in range(3)]
+        return np.stack([(s / size)[segments] for s in sums], axis=-1).astype(np.uint8)
+    if hide == "blur":
+        blurred = gaussian(image, sigma=image.shape[0] / 20, channel_axis=-1, preserve_range=True)
+        return blurred.astype(np.uint8)
+    if hide in ("grey", "black"):
+        return np.full_like(image, 127 if hide == "grey" else 0)
+    raise ValueError(f"hide must be 'mean', 'grey', 'black' or 'blur', not {hide!r}.")
+
+
+def draw_masks(n_samples: int, n_segments: int, rng: np.random.Generator) -> np.ndarray:
+    """The binary matrix, (n_samples, n_segments) int: 1 shows a superpixel, 0 hides it.
+
+    Each is a fair coin; row 0 is the whole image. Introduced in notebook 04.
+    """
+    masks = rng.integers(0, 2, (n_samples, n_segments))
+    masks[0] = 1
+    return masks
+
+
+def apply_mask(
+    image: np.ndarray, hidden_image: np.ndarray, segments: np.ndarray, row: np.ndarray
+) -> np.ndarray:
+    """The image with the superpixels of row's zeros hidden, uint8 (H, W, 3)."""
+    return np.where(row[segments][..., None] == 1, image, hidden_image)
+
+
+@dataclass(frozen=True)
+class SuperpixelModel:
+    """A linear model of a classifier's answer in the superpixels of one image.
+
+    weights: (m,), in units of probability: what showing the superpixel adds. segments: (H, W).
+    local_prediction is the line's value for the whole image, model_prediction the model's own;
+    r2 tells how well the line fits. The other fields are the settings it was made with.
+    """
+
+    weights: np.ndarray
+    intercept: float
+    local_prediction: float
+    model_prediction: float
+    r2: float
+    segments: np.ndarray
+    target: int
+    n_samples: int
+    kernel_width: float
+    hide: str
+    num_features: int | None
+    seed: int
+
+    def mask(self, top: int = 10) -> np.ndarray:
+        """(H, W) int: +1 on superpixels for the class, -1 against, 0 on all but the top strongest."""
+        strongest = np.argsort(-np.abs(self.weights), kind="stable")[:top]
+        signs = np.zeros(len(self.weights), dtype=int)
+        signs[strongest] = np.sign(self.weights[strongest])
+        return signs[self.segments]
+
+    def heatmap(self) -> np.ndarray:
+        """(H, W) float: every pixel has the weight of its superpixel; signed, in probability."""
+        return self.weights[self.segments]
+
+    def describe(self) -> str:
+        """The explanation in one or two plain sentences."""
+        best = int(np.argmax(self.weights))
+        share = np.mean(self.segments == best)
+        return (
+            f"The model gives {self.model_prediction:.2f}, the line {self.local_prediction:.2f} "
+            f"(R2 {self.r2:.2f}). {int((self.weights > 0).sum())} of {len(self.weights)} superpixels "
+            f"speak for the class; the strongest adds {self.weights[best]:+.2f} and covers "
+            f"{share:.0%} of the image."
+        )
+
+
+def explain(
+    predict_proba: Callable,
+    image: np.ndarray,
+    *,
+    n_samples: int = 1000,
+    segments: np.ndarray | None = None,
+    hide: str = "mean",
+    target: int | None = None,
+    num_features: int | None = None,
+    kernel_width: float = 0.25,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> SuperpixelModel:
+    """Explain one image: which superpixels raise, which lower the probability of a class?
+
+    predict_proba: list of (H, W, 3) uint8 images -> (n, C). image: as the model sees it
+    (``CNN.view``). segments: (H, W) labels 0 to m - 1, None for ``superpixels(image)``.
+    target: a class index, None for the predicted class. Distances are cosine distances
+    between rows of the binary matrix, kernel and ridge as in the lime package.
+    Raises ValueError for images, segments or settings that do not fit.
+    Ribeiro et al. 2016, section 3. Introduced in notebook 04.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}; see CNN.view."
+        )
+    segments = superpixels(image) if segments is None else np.asarray(segments)
+    labels = np.unique(segments)
+    if segments.shape != image.shape[:2] or not np.array_equal(labels, np.arange(len(labels))):
+        raise ValueError(
+            f"segments must have shape {image.shape[:2]} and labels 0 to m - 1 without gaps; "
+            "superpixels(image) makes such, and slic needs start_label=0."
+        )
+    m = len(labels)
+    if m < 2:
+        raise ValueError(
+            "The image has one superpixel only, so there is nothing to compare; cut finer."
+        )
+    if n_samples < m + 2:
+        raise ValueError(f"n_samples must be at least {m + 2} to fit {m} weights, not {n_samples}.")
+    Z = draw_masks(n_samples, m, np.random.default_rng(seed))
+    hidden_image = hidden(image, segments, hide)
+    p = np.concatenate([
+        predict_proba([apply_mask(image, hidden_image, segments, row) for row in rows])
+        for rows in np.split(Z, range(batch_size, n_samples, batch_size))
+    ])  # fmt: skip
+    target = int(p[0].argmax()) if target is None else target
+    if not 0 <= target < p.shape[1]:
+        raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
+    distance = 1 - np.sqrt(Z.mean(1))  # cosine distance of a 0/1 row from the row of ones
+    sample_weights = exponential_kernel(distance, kernel_width)
+    line = fit_strongest(Z.astype(float), p[:, target], sample_weights, num_features)
+    return SuperpixelModel(
+        weights=line.weights,
+        intercept=line.intercept,
+        local_prediction=float(line.intercept + line.weights.sum()),
+        model_prediction=float(p[0, target]),
+        r2=line.r2,
+        segments=segments,
+        target=target,
+        n_samples=n_samples,
+        kernel_width=kernel_width,
+        hide=hide,
+        num_features=num_features,
+        seed=seed,
+    )

@@ -1,0 +1,68 @@
+"""The two steps that LIME for tables and LIME for images share: weigh the samples, fit a line."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["LinearFit", "exponential_kernel", "fit"]
+
+
+def exponential_kernel(distance: np.ndarray, width: float) -> np.ndarray:
+    """How much a sample at this distance counts: exp(-d^2 / (2 width^2)), in (0, 1].
+
+    Written as the lime package has it, sqrt(exp(-d^2 / width^2)), it is the same number.
+    Ribeiro et al. 2016, section 3.4. Introduced in notebook 02.
+    """
+    if not width > 0:
+        raise ValueError(f"kernel_width must be a positive number, not {width!r}.")
+    return np.exp(-(distance**2) / (2 * width**2))
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """weights (d,), intercept and weighted R^2 of a local linear model."""
+
+    weights: np.ndarray
+    intercept: float
+    r2: float
+
+
+def fit(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, alpha: float = 1.0) -> LinearFit:
+    """Weighted ridge regression: minimise sum_i pi_i (y_i - b - z_i w)^2 + alpha |w|^2.
+
+    With everything centred on its weighted mean the intercept drops out and
+    w = (Z' P Z + alpha I)^-1 Z' P y, P the diagonal of the sample weights.
+    Z: (n, d). y, sample_weights: (n,). R^2 is weighted too, and 0 when y is constant.
+    Introduced in notebook 02; agrees with sklearn.linear_model.Ridge.
+    """
+    total = sample_weights.sum()
+    z_mean, y_mean = sample_weights @ Z / total, sample_weights @ y / total
+    Zc, yc = Z - z_mean, y - y_mean
+    ZtP = Zc.T * sample_weights
+    weights = np.linalg.solve(ZtP @ Zc + alpha * np.eye(Z.shape[1]), ZtP @ yc)
+    spread = sample_weights @ yc**2
+    residual = sample_weights @ (yc - Zc @ weights) ** 2
+    r2 = 1 - residual / spread if spread > 1e-12 * total else 0.0
+    return LinearFit(weights, float(y_mean - z_mean @ weights), float(r2))
+
+
+def strongest(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int) -> np.ndarray:
+    """The k columns that matter most at the explained row Z[0], in column order.
+
+    As lime's 'highest_weights': fit all columns with alpha = 0.01, rank by |w_j Z[0, j]|.
+    """
+    size = np.abs(fit(Z, y, sample_weights, alpha=0.01).weights * Z[0])
+    return np.sort(np.argsort(-size, kind="stable")[:k])
+
+
+def fit_strongest(
+    Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int | None
+) -> LinearFit:
+    """``fit`` on the k strongest columns (all of them for None); the others get weight 0."""
+    if k is None or k >= Z.shape[1]:
+        return fit(Z, y, sample_weights)
+    chosen = strongest(Z, y, sample_weights, k)
+    small = fit(Z[:, chosen], y, sample_weights)
+    weights = np.zeros(Z.shape[1])
+    weights[chosen] = small.weights
+    return LinearFit(weights, small.intercept, small.r2)
