@@ -182,7 +182,8 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
     follows cannot change the record. Gradients flow also under no_grad and inference_mode.
     Parameters ask for no gradients meanwhile; hooks and flags are put back on leaving, also
     after an error. With ``tape=True`` the record can also run the tail alone (``rec.tail``).
-    Raises ValueError for an unknown layer or one that runs twice, TypeError when the layer returns something other than one tensor.
+    Raises ValueError for an unknown layer or one that runs twice, TypeError when the layer
+    returns something other than one tensor.
 
     Introduced in notebook 05.
     """

@@ -218,7 +218,7 @@ def dependence(
 def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
     """Means with their intervals, one line each. table: label -> metrics.Interval. Notebook 01."""
     ax = _axes(ax, height=0.9 + 0.32 * len(table))
-    for y, (label, interval) in enumerate(reversed(table.items())):
+    for y, interval in enumerate(reversed(table.values())):
         ax.plot([interval.low, interval.high], [y, y], color=LOWERS, lw=3, solid_capstyle="butt")
         ax.plot(interval.mean, y, "o", color="black", ms=5)
         ax.annotate(
@@ -227,6 +227,7 @@ def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     ax.set_yticks(range(len(table)), list(reversed(table)))
     ax.set_ylim(-0.6, len(table) - 0.3)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(xlabel)
     return ax
 
@@ -289,7 +290,7 @@ def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: fl
 
     rows: name -> pictures (uint8) in the order of ``columns``.
     """
-    figure, axes = plt.subplots(
+    _, axes = plt.subplots(
         len(rows), len(columns), squeeze=False, layout="constrained",
         figsize=(size * len(columns), size * len(rows) + 0.3),
     )  # fmt: skip
