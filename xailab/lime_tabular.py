@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .cards import card, name_of
 from .local_fit import exponential_kernel, fit_strongest
 
-__all__ = ["LocalModel", "Neighbourhood", "explain", "perturb"]
+__all__ = ["LocalModel", "Neighbourhood", "encode", "explain", "perturb"]
+
+Categorical = Iterable[str] | Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,16 @@ class LocalModel:
     categorical: tuple[str, ...]
     target: int
     discretise: bool
-    seed: int
+    seed: int | None
+    around: bool = False
+    n_train: int = 0
+    output: str = "probability"
+    model: str = "not named"
+
+    @property
+    def gap(self) -> float:
+        """local_prediction - model_prediction: how far the line misses the row it explains."""
+        return self.local_prediction - self.model_prediction
 
     def table(self) -> pd.DataFrame:
         """The conditions and their weights, the largest first."""
@@ -59,14 +71,32 @@ class LocalModel:
             index=np.array(self.features)[order],
         )
 
+    def card(self) -> str:
+        """Everything that must stand beside these weights so that others can judge and repeat them."""
+        drawn = "around the row" if self.around else "from the training columns"
+        return card(
+            "LIME for a table row",
+            model=self.model,
+            output=f"{self.output}, class {self.target}",
+            prediction=f"{self.model_prediction:.3f} by the model",
+            local_line=f"{self.local_prediction:.3f} (gap {self.gap:+.3f}), R2 {self.r2:.2f}",
+            samples=f"{self.n_samples} {drawn} of {self.n_train} rows, "
+            + ("in bins" if self.discretise else "continuous"),
+            kernel_width=f"{self.kernel_width:.3g}",
+            seed="none: the rows were given" if self.seed is None else self.seed,
+        )
+
+    __str__ = card
+
     def describe(self, k: int = 3) -> str:
-        """The explanation in one or two plain sentences."""
+        """The explanation in plain sentences; the strongest conditions first, ``k`` of them."""
         top = self.table().head(k)
         parts = [f"{c} ({w:+.2f})" for c, w in zip(top["condition"], top["weight"], strict=True)]
         return (
             f"The model gives {self.model_prediction:.2f}, its local line "
             f"{self.local_prediction:.2f} (R2 {self.r2:.2f}). "
-            f"Strongest conditions: {', '.join(parts)}."
+            f"Strongest conditions: {', '.join(parts)}. A weight says what meeting the condition "
+            "adds on average over the drawn rows, and how far to trust it only repeated runs tell."
         )
 
 
@@ -76,50 +106,62 @@ def perturb(
     n_samples: int,
     rng: np.random.Generator,
     *,
-    categorical: Iterable[str] | Mapping[str, tuple[str, ...]] = (),
+    categorical: Categorical = (),
     discretise: bool = True,
+    around: bool = False,
 ) -> Neighbourhood:
     """Draw n_samples rows to ask the model about, every column on its own.
 
     Discretised: values come from the training column, so bins and categories appear as often
     as in the data, and the draws are *not* close to x: only the kernel makes LIME local.
-    Otherwise numeric columns are normal with the training mean and spread.
-    Introduced in notebook 02. As lime.lime_tabular, Ribeiro et al. 2016, section 3.3.
+    Otherwise numeric columns are normal with the training spread around the training mean, or
+    around x itself if ``around``. Introduced in notebook 02. As lime.lime_tabular,
+    Ribeiro et al. 2016, section 3.3.
     """
     rows, train = x.to_numpy(float), X_train.to_numpy(float)
     samples = np.empty((n_samples, len(rows)))
-    Z = np.empty_like(samples)
-    conditions = []
     for j, feature in enumerate(X_train.columns):
-        column, value = train[:, j], rows[j]
+        column = train[:, j]
+        if discretise or feature in categorical:
+            samples[:, j] = rng.choice(column, n_samples)
+        else:
+            centre = rows[j] if around else column.mean()
+            samples[:, j] = centre + column.std() * rng.standard_normal(n_samples)
+    samples[0] = rows
+    return encode(samples, x, X_train, categorical=categorical, discretise=discretise)
+
+
+def encode(
+    samples: np.ndarray,
+    x: pd.Series,
+    X_train: pd.DataFrame,
+    *,
+    categorical: Categorical = (),
+    discretise: bool = True,
+) -> Neighbourhood:
+    """How the line sees rows in the table's own units: their features against those of x.
+
+    samples: (n, d). A category becomes 1 where it is that of x; a number becomes 1 where it
+    lies in the same quartile of X_train as x, or, not discretised, its distance from the
+    training mean in standard deviations. Introduced in notebook 02.
+    """
+    rows, train = x.to_numpy(float), X_train.to_numpy(float)
+    Z, conditions = np.empty(np.shape(samples)), []
+    for j, feature in enumerate(X_train.columns):
+        column, drawn, value = train[:, j], samples[:, j], rows[j]
         if feature in categorical:
-            draws = rng.choice(column, n_samples)
-            same = draws == value
-            name = f"{value:g}"
-            if isinstance(categorical, Mapping):
-                name = categorical[feature][int(value)]
+            Z[:, j] = drawn == value
+            named = isinstance(categorical, Mapping)
+            name = categorical[feature][int(value)] if named else f"{value:g}"
             conditions.append(f"{feature} = {name}")
         elif discretise:
-            draws = rng.choice(column, n_samples)
             edges = np.unique(np.percentile(column, (25, 50, 75)))
             bin = np.searchsorted(edges, value)
-            same = np.searchsorted(edges, draws) == bin
+            Z[:, j] = np.searchsorted(edges, drawn) == bin
             conditions.append(_bin_name(feature, edges, bin))
         else:
-            mean, spread = column.mean(), column.std()
-            if spread == 0:
-                raise ValueError(
-                    f"Column {feature!r} is constant in X_train, so there is nothing to draw "
-                    "from; drop it, or use discretise=True."
-                )
-            same = rng.standard_normal(n_samples)
-            same[0] = (value - mean) / spread
-            draws = mean + spread * same
+            Z[:, j] = (drawn - column.mean()) / column.std()
             conditions.append(f"{feature} (per standard deviation)")
-        samples[:, j], Z[:, j] = draws, same
-        samples[0, j] = value
-        if discretise or feature in categorical:
-            Z[0, j] = 1
     return Neighbourhood(samples, Z, tuple(conditions))
 
 
@@ -139,31 +181,45 @@ def explain(
     n_samples: int = 5000,
     kernel_width: float | None = None,
     num_features: int | None = None,
-    categorical: Iterable[str] | Mapping[str, tuple[str, ...]] = (),
+    categorical: Categorical = (),
     target: int = 1,
     discretise: bool = True,
+    around: bool = False,
+    samples: np.ndarray | None = None,
     seed: int = 0,
+    output: str = "probability",
+    model: str = "",
 ) -> LocalModel:
     """Explain one row of a table: the linear model that best imitates the black box near it.
 
     predict_proba: DataFrame (n, d) -> (n, C) probabilities. x: a row of X_train's kind.
     categorical: names of the categorical columns, or a mapping to the names of their codes.
     kernel_width: None is lime's 0.75 sqrt(d). num_features: None keeps all. target: the class.
+    discretise, around: see ``perturb``. samples: (n, d) rows to use instead of drawing them, the
+    first of them x. output, model: names for the card.
     Raises ValueError for rows, settings or predictions that do not fit.
     Ribeiro et al. 2016, eq. 1. Introduced in notebook 02.
     """
     x = _check_row(x, X_train, categorical)
     d = len(x)
-    if n_samples < d + 2:
-        raise ValueError(f"n_samples must be at least {d + 2} to fit {d} weights, not {n_samples}.")
+    if num_features is not None and not 1 <= num_features:
+        raise ValueError(f"num_features must be at least 1, or None for all, not {num_features}.")
+    if around and discretise:
+        raise ValueError(
+            "around=True needs discretise=False: bins are drawn from the whole column."
+        )
+    kinds = {"categorical": categorical, "discretise": discretise}
+    if samples is None:
+        _check_count(n_samples, d)
+        rng = np.random.default_rng(seed)
+        near = perturb(x, X_train, n_samples, rng, around=around, **kinds)
+    else:
+        near = encode(_check_samples(samples, x), x, X_train, **kinds)
     width = 0.75 * np.sqrt(d) if kernel_width is None else kernel_width
-    near = perturb(
-        x, X_train, n_samples, np.random.default_rng(seed),
-        categorical=categorical, discretise=discretise,
-    )  # fmt: skip
-    y = _ask(predict_proba, pd.DataFrame(near.samples, columns=X_train.columns), target)
     distance = np.linalg.norm(near.Z - near.Z[0], axis=1)
-    line = fit_strongest(near.Z, y, exponential_kernel(distance, width), num_features)
+    pi = exponential_kernel(distance, width)
+    y = _ask(predict_proba, pd.DataFrame(near.samples, columns=X_train.columns), target)
+    line = fit_strongest(near.Z, y, pi, num_features)
     return LocalModel(
         features=tuple(X_train.columns),
         conditions=near.conditions,
@@ -172,17 +228,21 @@ def explain(
         local_prediction=float(line.intercept + near.Z[0] @ line.weights),
         model_prediction=float(y[0]),
         r2=line.r2,
-        n_samples=n_samples,
+        n_samples=len(near.samples),
         kernel_width=float(width),
         num_features=num_features,
         categorical=tuple(categorical),
         target=target,
         discretise=discretise,
-        seed=seed,
+        seed=seed if samples is None else None,
+        around=around,
+        n_train=len(X_train),
+        output=output,
+        model=name_of(predict_proba, model),
     )
 
 
-def _check_row(x, X_train: pd.DataFrame, categorical) -> pd.Series:
+def _check_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Series:
     if not isinstance(X_train, pd.DataFrame):
         raise TypeError(
             "X_train must be a DataFrame; pd.DataFrame(array, columns=names) makes one."
@@ -198,13 +258,39 @@ def _check_row(x, X_train: pd.DataFrame, categorical) -> pd.Series:
         raise ValueError(f"x must have its values in X_train's order {columns}; use x[columns].")
     if not np.isfinite(x).all() or not np.isfinite(X_train.to_numpy(float)).all():
         raise ValueError("x and X_train must not have missing or infinite values; fill them first.")
+    for feature, column in X_train.items():
+        if (column == column.iloc[0]).all():
+            raise ValueError(
+                f"Column {feature!r} is constant in X_train, so LIME cannot vary it and it can have "
+                "no weight; drop it, and let predict_proba put it back."
+            )
     for feature in categorical:
         value = x.iloc[columns.index(feature)]
         if value not in set(X_train[feature]):
             raise ValueError(
                 f"{feature} = {value:g} does not occur in X_train; LIME cannot draw it."
             )
+        if isinstance(categorical, Mapping) and not 0 <= value < len(categorical[feature]):
+            raise ValueError(
+                f"{feature} = {value:g} has no name: categorical lists "
+                f"{len(categorical[feature])} names for the codes from 0 on."
+            )
     return pd.Series(x.to_numpy(), columns)
+
+
+def _check_count(n_samples: int, d: int) -> None:
+    if n_samples < d + 2:
+        raise ValueError(f"n_samples must be at least {d + 2} to fit {d} weights, not {n_samples}.")
+
+
+def _check_samples(samples, x: pd.Series) -> np.ndarray:
+    samples = np.asarray(samples, dtype=float)
+    if samples.ndim != 2 or samples.shape[1] != len(x) or not (samples[:1] == x.to_numpy()).all():
+        raise ValueError(
+            f"samples must have shape (n, {len(x)}) with the explained row x as its first row."
+        )
+    _check_count(len(samples), len(x))
+    return samples
 
 
 def _ask(predict_proba: Callable, samples: pd.DataFrame, target: int) -> np.ndarray:
@@ -216,4 +302,9 @@ def _ask(predict_proba: Callable, samples: pd.DataFrame, target: int) -> np.ndar
         )
     if not 0 <= target < p.shape[1]:
         raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
-    return p[:, target].astype(float)
+    y = p[:, target].astype(float)
+    if not np.isfinite(y).all():
+        raise ValueError(
+            "predict_proba returned missing or infinite numbers; a line cannot be fitted to them."
+        )
+    return y

@@ -1,19 +1,33 @@
-"""Does a heat map cover the object? Localisation metrics, curves, and intervals for their means.
+"""Does a heat map cover the object? The localisation metrics, and the door to all others.
 
 heatmap: (H, W) floats >= 0. mask: (H, W) bool, True on the object. The region that a heat map
-marks is {h >= threshold * max(h)}.
+marks is {h >= threshold * max(h)}. Faithfulness and sanity live in ``faithfulness``, intervals
+and comparisons in ``intervals``; their names can be had from here too.
 """
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from .faithfulness import (
+    Curve, Ladder, average_drop, deletion, insertion, map_similarity, randomisation_ladder,
+    stability,
+)  # fmt: skip
+from .intervals import (
+    Interval, bootstrap_interval, compare, holm, paired_bootstrap, sign_flip_test,
+)  # fmt: skip
+
 __all__ = [
-    "Interval", "bootstrap_interval", "f1", "iou", "localisation", "paired_bootstrap",
-    "pointing_game", "precision", "recall", "region", "saliency_score", "threshold_curve",
+    "Curve", "Interval", "Ladder", "average_drop", "best_threshold", "bootstrap_interval",
+    "box_mask", "compare", "deletion", "f1", "grid_share", "holm", "insertion", "iou",
+    "localisation", "map_similarity", "paired_bootstrap", "parts_found", "pointing_game",
+    "precision", "randomisation_ladder", "recall", "region", "saliency_score", "sign_flip_test",
+    "stability", "threshold_curve",
 ]  # fmt: skip
+
+
+LOCALISATION = ("saliency", "iou", "recall", "precision", "f1")
 
 
 def region(heatmap: np.ndarray, threshold: float = 0.5) -> np.ndarray:
@@ -99,9 +113,42 @@ def localisation(heatmap: np.ndarray, mask: np.ndarray, threshold: float = 0.5) 
 def threshold_curve(
     heatmap: np.ndarray, mask: np.ndarray, thresholds: Sequence[float]
 ) -> dict[str, np.ndarray]:
-    """The five metrics at every threshold: name -> (len(thresholds),). Notebook 06."""
-    rows = [localisation(heatmap, mask, t) for t in thresholds]
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    """The five metrics at every threshold: name -> (len(thresholds),). Notebook 06.
+
+    Raises ValueError for thresholds outside (0, 1] and as ``localisation`` does.
+    """
+    thresholds = np.asarray(thresholds, dtype=float).ravel()
+    if not ((thresholds > 0) & (thresholds <= 1)).all():
+        raise ValueError("thresholds must lie in (0, 1], shares of the maximum.")
+    saliency = saliency_score(heatmap, mask)  # makes all the checks
+    h, mask = np.asarray(heatmap, dtype=float), np.asarray(mask, dtype=bool)
+    if not h.any():
+        return {m: np.zeros(len(thresholds)) for m in LOCALISATION}
+    # sorted once, the number of pixels at or above any threshold is a position in the list
+    marked = h.size - np.searchsorted(np.sort(h, axis=None), thresholds * h.max())
+    both = mask.sum() - np.searchsorted(np.sort(h[mask]), thresholds * h.max())
+    return {
+        "saliency": np.full(len(thresholds), saliency),
+        "iou": both / (marked + mask.sum() - both),
+        "recall": both / mask.sum(),
+        "precision": both / marked,
+        "f1": 2 * both / (marked + mask.sum()),
+    }
+
+
+def best_threshold(curves: np.ndarray, thresholds: Sequence[float]) -> float:
+    """The threshold with the highest mean score. curves: (n items, len(thresholds)). Notebook 06.
+
+    Choose it on some items and report on others: chosen on the items it is reported on, it
+    flatters (Choe et al. 2020).
+    """
+    curves = np.asarray(curves, dtype=float)
+    if curves.ndim != 2 or curves.shape[1] != len(thresholds):
+        raise ValueError(
+            f"curves must have shape (items, {len(thresholds)}), one column a threshold, "
+            f"not {curves.shape}."
+        )
+    return float(thresholds[int(curves.mean(0).argmax())])
 
 
 def pointing_game(heatmap: np.ndarray, mask: np.ndarray) -> bool:
@@ -111,57 +158,41 @@ def pointing_game(heatmap: np.ndarray, mask: np.ndarray) -> bool:
     return bool(h.max() > 0 and mask.ravel()[h.argmax()])
 
 
-# --- uncertainty -------------------------------------------------------------------------------
+def parts_found(heatmap: np.ndarray, masks: Sequence[np.ndarray], threshold: float = 0.5) -> float:
+    """The share of objects that the marked region touches: how many instances it finds. Notebook 06.
 
-
-class Interval(NamedTuple):
-    """A mean with its bootstrap interval and the number of values behind it."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}] (n = {self.n})"
-
-
-def bootstrap_interval(
-    values: Sequence[float], level: float = 0.95, seed: int = 0, n_resamples: int = 10_000
-) -> Interval:
-    """The mean of n values with its percentile bootstrap interval.
-
-    Draw n of the values with replacement, take the mean, repeat; the interval holds the middle
-    ``level`` of those means. One value has no interval: a ValueError.
-    Efron 1979. Introduced in notebook 01.
+    masks: one (H, W) bool array for each object.
     """
-    v = np.asarray(values, dtype=float).ravel()
-    if len(v) < 2 or not np.isfinite(v).all():
-        raise ValueError(
-            f"An interval needs at least 2 finite values, not {len(v)}: one proves nothing."
-        )
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, not {level}.")
-    rng = np.random.default_rng(seed)
-    step = max(1, 2_000_000 // len(v))
-    means = np.concatenate([
-        v[rng.integers(0, len(v), (min(step, n_resamples - i), len(v)))].mean(1)
-        for i in range(0, n_resamples, step)
-    ])  # fmt: skip
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(v.mean()), float(low), float(high), len(v))
+    marked = region(heatmap, threshold)
+    return float(np.mean([(marked & _check_mask(heatmap, m)).any() for m in masks]))
 
 
-def paired_bootstrap(
-    a: Sequence[float], b: Sequence[float], level: float = 0.95, seed: int = 0
-) -> Interval:
-    """The mean of a - b with its interval, a and b measured on the same items. Notebook 06.
+def grid_share(heatmap: np.ndarray, cell: int, side: int = 2) -> float:
+    """The share of the heat in one cell of a side x side grid, counted row by row; chance 1/side^2.
 
-    Raises ValueError when a and b differ in length.
+    Bohle et al. 2021. Raises ValueError when the cell or the size does not fit. Notebook 06.
     """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if a.shape != b.shape:
+    h = np.asarray(heatmap, dtype=float)
+    if not 0 <= cell < side**2 or h.ndim != 2 or h.shape[0] % side or h.shape[1] % side:
         raise ValueError(
-            f"a and b must belong to the same items; got {len(a)} and {len(b)} values."
+            f"A {side} x {side} grid needs a cell from 0 to {side**2 - 1} and sides that divide "
+            f"by {side}; got cell {cell} and a map of shape {h.shape}."
         )
-    return bootstrap_interval(a - b, level, seed)
+    mask = np.kron(
+        np.arange(side**2).reshape(side, side) == cell,
+        np.ones(h.shape)[: h.shape[0] // side, : h.shape[1] // side],
+    )
+    return saliency_score(h, mask)
+
+
+def box_mask(mask: np.ndarray) -> np.ndarray:
+    """The smallest upright box around the mask, filled: (H, W) bool. Notebook 06."""
+    mask = np.asarray(mask, dtype=bool)
+    if not mask.any():
+        raise ValueError("The mask is empty: without an object there is no box.")
+    rows, columns = mask.any(1), mask.any(0)
+    between = [
+        np.logical_or.accumulate(v) & np.logical_or.accumulate(v[::-1])[::-1]
+        for v in (rows, columns)
+    ]
+    return np.outer(*between)

@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import importlib.util
-import pickle
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -111,15 +110,14 @@ def train_income_net(
     rows = _rows(X, tuple(X.columns))
     if len(rows) != len(y):
         raise ValueError(f"X has {len(rows)} rows but y has {len(y)} labels; pass one label a row.")
-    scale = rows.std(axis=0)
-    if (scale == 0).any():
-        constant = X.columns[scale == 0][0]
-        raise ValueError(f"Column {constant!r} is constant and tells the model nothing; drop it.")
+    constant = rows.min(axis=0) == rows.max(axis=0)  # rounding can make their spread non-zero
+    if constant.any():
+        raise ValueError(f"Column {X.columns[constant][0]!r} is constant and tells the model nothing; drop it.")
     inputs = torch.as_tensor(rows)
     labels = torch.as_tensor(np.asarray(y, dtype=np.float32))[:, None]
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = IncomeNet(X.columns, rows.mean(axis=0), scale)
+        model = IncomeNet(X.columns, rows.mean(axis=0), rows.std(axis=0))
         optimiser = torch.optim.Adam(model.layers.parameters(), lr=3e-3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
         for _ in range(epochs):
@@ -384,7 +382,7 @@ def _read_weights(path: str | Path, sha256_start: str | None = None) -> dict:
             )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # a damaged file can make torch.load raise nearly anything
         raise ValueError(
             f"{path} is not a plain file of weights and was not opened; "
             "save one with torch.save(model.state_dict(), path)."

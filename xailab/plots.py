@@ -294,14 +294,14 @@ def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: fl
         len(rows), len(columns), squeeze=False, layout="constrained",
         figsize=(size * len(columns), size * len(rows) + 0.3),
     )  # fmt: skip
-    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+    for row, (line, (name, pictures)) in enumerate(zip(axes, rows.items(), strict=True)):
         for ax, column, picture in zip(line, columns, pictures, strict=True):
             ax.imshow(picture, cmap="gray")
             ax.set_xticks([])
             ax.set_yticks([])
             for spine in ax.spines.values():
                 spine.set_visible(False)
-            if line is axes[0]:
+            if row == 0:
                 ax.set_title(column, loc="center", fontsize=9)
         line[0].set_ylabel(name, fontsize=9)
     return axes

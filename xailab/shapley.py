@@ -5,56 +5,22 @@ features in S have the explained row's values and the rest come from the backgro
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import factorial
+from functools import lru_cache
+from math import comb
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["Attribution", "coalition_values", "exact", "kernel", "sampling", "shapley_from_values"]
+from .attribution import Attribution, Attributions
+from .cards import name_of
+
+__all__ = [
+    "Attribution", "Attributions", "coalition_values", "exact", "exact_rows", "kernel",
+    "sampling", "shapley_from_values",
+]  # fmt: skip
 
 MAX_EXACT = 16
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """Shapley values of one prediction.
-
-    values: (d,), in units of the model's output; base: v(no feature), the mean output over the
-    background; prediction: v(all features), the output for the row. additivity_gap:
-    base + sum(values) - prediction, zero up to rounding when the method is exact.
-    """
-
-    features: tuple[str, ...]
-    values: np.ndarray
-    base: float
-    prediction: float
-    data: np.ndarray
-    method: str
-    n_background: int
-    n_evaluations: int
-    seed: int | None = None
-
-    @property
-    def additivity_gap(self) -> float:
-        return float(self.base + self.values.sum() - self.prediction)
-
-    def table(self) -> pd.DataFrame:
-        """Features, their data and their values, the largest first."""
-        order = np.argsort(-np.abs(self.values), kind="stable")
-        return pd.DataFrame(
-            {"data": self.data[order], "value": self.values[order]},
-            index=np.array(self.features)[order],
-        )
-
-    def describe(self, k: int = 3) -> str:
-        """The explanation in one or two plain sentences."""
-        top = self.table().head(k)
-        parts = [f"{f} ({v:+.2f})" for f, v in top["value"].items()]
-        return (
-            f"The model gives {self.prediction:.2f}; its mean over {self.n_background} background "
-            f"rows is {self.base:.2f}. Most of the difference: {', '.join(parts)}."
-        )
+CALL_ROWS = 8_192  # rows a call: few calls, and a small network's layers stay in the cache
 
 
 def shapley_from_values(v: np.ndarray) -> np.ndarray:
@@ -67,14 +33,22 @@ def shapley_from_values(v: np.ndarray) -> np.ndarray:
     d = len(v).bit_length() - 1
     if len(v) != 2**d or d == 0:
         raise ValueError(f"v must list the values of all 2^d coalitions, not {len(v)} values.")
-    coalitions = np.arange(2**d)
-    size = np.array([factorial(s) * factorial(d - s - 1) / factorial(d) for s in range(d)])
-    phi = np.empty(d)
-    for i in range(d):
-        without = coalitions[coalitions & (1 << i) == 0]
-        weight = size[np.bitwise_count(without)]
-        phi[i] = weight @ (v[without | (1 << i)] - v[without])
-    return phi
+    return _shapley_weights(d) @ v
+
+
+@lru_cache(maxsize=MAX_EXACT + 1)
+def _shapley_weights(d: int) -> np.ndarray:
+    """(d, 2^d): phi = weights @ v. Entry (i, S) is the weight of S in phi_i, negative without i."""
+    members = _all_coalitions(d)
+    s = members.sum(1)
+    joined = np.array([0] + [1 / (d * comb(d - 1, k - 1)) for k in range(1, d + 1)])[s]
+    absent = np.array([1 / (d * comb(d - 1, k)) for k in range(d)] + [0])[s]
+    return np.where(members.T, joined, -absent)
+
+
+def _all_coalitions(d: int) -> np.ndarray:
+    """(2^d, d) booleans; row c holds the bits of c."""
+    return (np.arange(2**d)[:, None] >> np.arange(d)) & 1 == 1
 
 
 def coalition_values(
@@ -86,22 +60,32 @@ def coalition_values(
 ) -> np.ndarray:
     """v(S) of coalitions given as rows of booleans (m, d): mean_b f(x_S, b_rest). Notebook 03."""
     values, n = np.empty(len(coalitions)), len(background)
-    step = max(1, 200_000 // n)  # rows a call: memory stays small, calls stay few
+    step = max(1, CALL_ROWS // n)
     for start in range(0, len(coalitions), step):
         members = coalitions[start : start + step, None, :]
-        rows = np.where(members, x, background).reshape(-1, len(x))
-        output = np.asarray(predict(wrap(rows)), dtype=float)
-        if output.shape != (len(rows),):
-            raise ValueError(
-                f"predict must return one number a row; for {len(rows)} rows it returned shape "
-                f"{output.shape}. Choose one output: lambda X: model.predict_proba(X)[:, 1]."
-            )
-        values[start : start + step] = output.reshape(-1, n).mean(1)
+        rows = np.where(members, x, background)
+        values[start : start + step] = _ask(predict, rows, wrap).mean(1)
     return values
 
 
-def _game(predict, x, background):
-    """x, background and the model as one function of coalitions (m, d) -> (m,), checked."""
+def _ask(predict: Callable, rows: np.ndarray, wrap: Callable) -> np.ndarray:
+    """The model's output for rows (m, n, d) as (m, n), checked."""
+    flat = rows.reshape(-1, rows.shape[-1])
+    output = np.asarray(predict(wrap(flat)), dtype=float)
+    if output.shape != (len(flat),):
+        raise ValueError(
+            f"predict must return one number a row; for {len(flat)} rows it returned shape "
+            f"{output.shape}. Choose one output: lambda X: model.predict_proba(X)[:, 1]."
+        )
+    if not np.isfinite(output).all():
+        raise ValueError(
+            "predict returned missing or infinite numbers; Shapley values need a finite output."
+        )
+    return output.reshape(rows.shape[:-1])
+
+
+def _checked(x, background) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], Callable]:
+    """x (d,) and background (n, d) as floats, the features' names, and what predict is to be given."""
     names = getattr(background, "columns", None)
     b = np.atleast_2d(np.asarray(background, dtype=float))
     row = np.asarray(x, dtype=float).ravel()
@@ -111,43 +95,98 @@ def _game(predict, x, background):
         )
     index = getattr(x, "index", None)
     if isinstance(x, pd.Series) and names is not None and list(index) != list(names):
-        raise ValueError(f"x must have its values in the background's order {list(names)}.")
+        raise ValueError(
+            f"x must have its values in the background's order {list(names)}; "
+            "use x[background.columns]."
+        )
     if not (np.isfinite(row).all() and np.isfinite(b).all()):
         raise ValueError(
             "x and background must not have missing or infinite values; fill them first."
         )
     wrap = np.asarray if names is None else lambda rows: pd.DataFrame(rows, columns=names)
     features = tuple(names) if names is not None else tuple(f"x{i}" for i in range(len(row)))
-    return row, features, len(b), lambda S: coalition_values(predict, row, b, S, wrap)
+    return row, b, features, wrap
 
 
-def _all_coalitions(d: int) -> np.ndarray:
-    return (np.arange(2**d)[:, None] >> np.arange(d)) & 1 == 1
+def _exact(predict, x, background, wrap) -> tuple[np.ndarray, float, float, int]:
+    """Shapley values, base, prediction and number of evaluations; see ``exact``."""
+    d = len(x)
+    differs = background != x
+    players = differs.sum(1)
+    phi, base, evaluations = np.zeros(d), 0.0, 0
+    for k in np.unique(players):
+        group, S = np.flatnonzero(players == k), _all_coalitions(k)
+        step = max(1, CALL_ROWS >> int(k))
+        for rows in (group[i : i + step] for i in range(0, len(group), step)):
+            who = np.nonzero(differs[rows])[1].reshape(len(rows), k)
+            members = np.zeros((len(rows), 2**k, d), dtype=bool)
+            np.put_along_axis(members, who[:, None, :], S[None], axis=2)
+            v = _ask(predict, np.where(members, x, background[rows][:, None, :]), wrap)
+            if k:
+                np.add.at(phi, who, v @ _shapley_weights(int(k)).T)
+            base += v[:, 0].sum()
+            evaluations += v.size
+    n = len(background)
+    prediction = float(_ask(predict, x[None, None, :], wrap)[0, 0])
+    return phi / n, float(base / n), prediction, evaluations + 1
 
 
-def exact(predict: Callable, x, background) -> Attribution:
+def exact(
+    predict: Callable, x, background, *, output: str = "model output", model: str = ""
+) -> Attribution:
     """Exact Shapley values of one row, over all 2^d coalitions.
 
-    predict: rows (n, d) -> (n,); rows come as a DataFrame when the background is one.
-    x: (d,). background: (n, d) rows that stand for "feature not known".
-    Cost: 2^d times len(background) model outputs; raises ValueError for d > 16 and
-    for shapes that do not fit. Lundberg & Lee 2017, eq. 4 (interventional). Notebook 03.
+    The mean game is the mean of the games against single background rows b, so its Shapley values
+    are the mean of theirs (linearity). In the game against b every feature on which x and b agree
+    is a null player, so only the coalitions of the others are asked: same values, fewer questions.
+    predict: rows (n, d) -> (n,), each row on its own; rows come as a DataFrame when the background
+    is one. x: (d,). background: (n, d) rows that stand for "feature not known". output, model:
+    names for the card. Cost: at most 2^d times len(background) outputs.
+    Raises ValueError for d > 16 and for shapes that do not fit.
+    Lundberg & Lee 2017, eq. 4 (interventional). Notebook 03.
     """
-    row, features, n, value = _game(predict, x, background)
-    d = len(row)
+    row, b, features, wrap = _checked(x, background)
+    _check_size(len(row))
+    phi, base, prediction, evaluations = _exact(predict, row, b, wrap)
+    return Attribution(
+        features, phi, base, prediction, row, "exact", len(b), evaluations, None, output,
+        name_of(predict, model),
+    )  # fmt: skip
+
+
+def exact_rows(
+    predict: Callable, X, background, *, output: str = "model output", model: str = ""
+) -> Attributions:
+    """``exact`` for every row of X (m, d): what the global plots are drawn from. Notebook 03."""
+    if getattr(X, "ndim", 0) != 2 or len(X) == 0:
+        raise ValueError("X must hold one row or more, shape (m, d); a single row goes to exact().")
+    names, own = getattr(background, "columns", None), getattr(X, "columns", None)
+    if names is not None and own is not None and list(names) != list(own):
+        raise ValueError(f"X must have the background's columns {list(names)} in this order.")
+    found = []
+    for values in np.asarray(X, dtype=float):
+        row, b, features, wrap = _checked(values, background)
+        _check_size(len(row))
+        found.append(_exact(predict, row, b, wrap))
+    phi, base, predictions, evaluations = zip(*found, strict=True)
+    return Attributions(
+        features, np.array(phi), base[0], np.array(predictions), np.asarray(X, dtype=float),
+        "exact", len(b), sum(evaluations), output, name_of(predict, model),
+    )  # fmt: skip
+
+
+def _check_size(d: int) -> None:
     if d > MAX_EXACT:
         raise ValueError(
-            f"{d} features make 2^{d} coalitions, too many for exact values; use kernel() or sampling()."
+            f"{d} features make 2^{d} coalitions, too many for exact values; "
+            "use kernel() or sampling()."
         )
-    v = value(_all_coalitions(d))
-    return Attribution(
-        features, shapley_from_values(v), float(v[0]), float(v[-1]), row, "exact", n, 2**d * n
-    )
 
 
 def kernel(
-    predict: Callable, x, background, *, n_samples: int = 2048, seed: int = 0
-) -> Attribution:
+    predict: Callable, x, background, *, n_samples: int = 2048, seed: int = 0,
+    output: str = "model output", model: str = "",
+) -> Attribution:  # fmt: skip
     """KernelSHAP: Shapley values as a weighted linear regression on sampled coalitions.
 
     Coalitions are drawn by size with weight (d - 1) / (s (d - s)), each together with its
@@ -155,14 +194,13 @@ def kernel(
     phi add up to v(all) - v(0). With all 2^d - 2 coalitions weighed exactly the result is exact.
     Raises ValueError when n_samples < 2 d. Lundberg & Lee 2017, theorem 2. Notebook 03.
     """
-    row, features, n, value = _game(predict, x, background)
-    d = len(row)
+    row, b, features, wrap = _checked(x, background)
+    d, n = len(row), len(b)
     if n_samples < 2 * d:
         raise ValueError(f"n_samples must be at least {2 * d} for {d} features, not {n_samples}.")
     if d <= MAX_EXACT and n_samples >= 2**d - 2:
         S = _all_coalitions(d)[1:-1]
-        s = S.sum(1)
-        weight = 1 / (np.array([_choose(d, k) for k in s]) * s * (d - s))
+        weight = kernel_weight(S.sum(1), d)
     else:
         rng = np.random.default_rng(seed)
         sizes = np.arange(1, d)
@@ -171,32 +209,51 @@ def kernel(
         S = rng.random((len(s), d)).argsort(1).argsort(1) < s[:, None]
         S = np.concatenate([S, ~S])
         weight = np.ones(len(S))
-    v0, v1 = value(np.array([[False] * d, [True] * d]))
-    y = value(S) - v0
-    A = S.T * weight @ S.astype(float)
-    ones = np.ones(d)
-    solve = np.linalg.lstsq(A, np.column_stack([S.T * weight @ y, ones]), rcond=None)[0]
-    phi = solve[:, 0] - solve[:, 1] * (ones @ solve[:, 0] - (v1 - v0)) / (ones @ solve[:, 1])
+    v0, v1 = coalition_values(predict, row, b, np.array([[False] * d, [True] * d]), wrap)
+    phi = constrained_fit(S, coalition_values(predict, row, b, S, wrap) - v0, weight, v1 - v0)
     return Attribution(
-        features, phi, float(v0), float(v1), row, "kernel", n, (len(S) + 2) * n, seed
-    )
+        features, phi, float(v0), float(v1), row, "kernel", n, (len(S) + 2) * n, seed, output,
+        name_of(predict, model),
+    )  # fmt: skip
 
 
-def _choose(n: int, k: int) -> int:
-    return factorial(n) // (factorial(k) * factorial(n - k))
+def kernel_weight(s: np.ndarray, d: int) -> np.ndarray:
+    """The Shapley kernel of coalitions of s members among d: (d - 1) / (C(d, s) s (d - s)).
+
+    Infinite at s = 0 and s = d: there the fit is made to pass exactly, by its constraint.
+    s: integers from 1 to d - 1. Lundberg & Lee 2017, theorem 2. Notebook 03.
+    """
+    choose = np.array([comb(d, int(k)) for k in s], dtype=float)
+    return (d - 1) / (choose * s * (d - s))
+
+
+def constrained_fit(
+    S: np.ndarray, y: np.ndarray, weight: np.ndarray, total: float
+) -> np.ndarray:  # fmt: skip
+    """phi (d,) that minimises sum_S weight (y - sum_{i in S} phi_i)^2 with sum phi = total.
+
+    S: (m, d) booleans. y, weight: (m,). Solved with one Lagrange multiplier. Notebook 03.
+    """
+    A = S.T * weight @ S.astype(float)
+    ones = np.ones(S.shape[1])
+    free, step = np.linalg.lstsq(A, np.column_stack([S.T * weight @ y, ones]), rcond=None)[0].T
+    return free - step * (ones @ free - total) / (ones @ step)
 
 
 def sampling(
-    predict: Callable, x, background, *, n_permutations: int = 100, seed: int = 0
-) -> Attribution:
+    predict: Callable, x, background, *, n_permutations: int = 100, seed: int = 0,
+    one_row: bool = False, output: str = "model output", model: str = "",
+) -> Attribution:  # fmt: skip
     """Permutation sampling: add the features in random orders and average what each adds.
 
-    Every order is walked forwards and backwards (antithetic), 2 (d + 1) coalitions a
-    permutation; values are unbiased and additive for any number of them.
-    Castro et al. 2009; Mitchell et al. 2022. Notebook 03.
+    Every order is walked forwards and backwards (antithetic), 2 (d + 1) coalitions an order.
+    one_row=False asks each coalition of the whole background: values are additive for any number of
+    orders. one_row=True pairs each order with one background row drawn at random: far cheaper an
+    order, but the mean over the drawn rows is not the base value, so an additivity gap is left.
+    Castro et al. 2009; Strumbelj & Kononenko 2014; Mitchell et al. 2022. Notebook 03.
     """
-    row, features, n, value = _game(predict, x, background)
-    d = len(row)
+    row, b, features, wrap = _checked(x, background)
+    d, n = len(row), len(b)
     if n_permutations < 1:
         raise ValueError(f"n_permutations must be at least 1, not {n_permutations}.")
     rng = np.random.default_rng(seed)
@@ -204,10 +261,17 @@ def sampling(
     orders = np.concatenate([orders, orders[:, ::-1]])
     rank = np.argsort(orders, axis=1)
     S = rank[:, None, :] < np.arange(d + 1)[None, :, None]  # (orders, steps, features)
-    v = value(S.reshape(-1, d)).reshape(len(orders), d + 1)
+    if one_row:
+        drawn = b[np.tile(rng.integers(n, size=n_permutations), 2)]
+        v = _ask(predict, np.where(S, row, drawn[:, None, :]), wrap)
+        base, evaluations = float(_ask(predict, b[None], wrap).mean()), v.size + n
+    else:
+        v = coalition_values(predict, row, b, S.reshape(-1, d), wrap).reshape(len(S), d + 1)
+        base, evaluations = float(v[0, 0]), v.size * n
     phi = np.zeros(d)
     np.add.at(phi, orders.ravel(), np.diff(v).ravel())
     phi /= len(orders)
     return Attribution(
-        features, phi, float(v[0, 0]), float(v[0, -1]), row, "sampling", n, S[..., 0].size * n, seed
-    )
+        features, phi, base, float(v[0, -1]), row, "sampling", n, evaluations, seed, output,
+        name_of(predict, model),
+    )  # fmt: skip

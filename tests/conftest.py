@@ -1,0 +1,46 @@
+"""What several test files share. Every worker makes each of these once."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+from xailab import data, models
+
+settings.register_profile("course", deadline=None, derandomize=True, database=None)
+settings.load_profile("course")
+
+
+@pytest.fixture(autouse=True)
+def seeded_torch():
+    """Networks that a test builds have the same weights in every run, in any order of tests."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def adult():
+    return data.adult()
+
+
+@pytest.fixture(scope="session")
+def income_net(adult):
+    X_train, _, y_train, _ = adult.split()
+    return models.train_income_net(X_train, y_train)
+
+
+@pytest.fixture(scope="session")
+def cnn():
+    return models.load_cnn("efficientnet_lite0")
+
+
+@pytest.fixture(scope="session")
+def coffee():
+    """A photograph of a cup of espresso, (400, 600, 3) uint8, from scikit-image."""
+    from skimage.data import coffee
+
+    return coffee()

@@ -1,0 +1,76 @@
+"""The set-up files agree with each other and with the commands the README promises."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+
+
+def _parts(requirement: str) -> tuple[str, str]:
+    name, pins = re.fullmatch(r"([A-Za-z0-9_.-]+?)((?:[<>=!~].*)?)", requirement).groups()
+    return name.lower(), pins.replace(" ", "")
+
+
+def test_environment_yml_has_the_names_and_pins_of_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    flat, by_pip = {}, []
+    for entry in environment["dependencies"]:
+        if isinstance(entry, dict):
+            by_pip = entry["pip"]
+        else:
+            flat.update([_parts(entry)])
+    flat.update(_parts(entry) for entry in by_pip if not entry.startswith("--"))
+    assert flat.pop("python") == PROJECT["requires-python"]
+    assert flat.pop("pip") == ""
+    wanted = dict(_parts(entry) for entry in PROJECT["dependencies"])
+    assert flat == {CONDA_NAMES.get(name, name): pins for name, pins in wanted.items()}
+    assert "--editable ." in by_pip
+    assert environment["channels"] == ["conda-forge"]
+
+
+def test_the_extras_that_the_course_promises_exist():
+    assert {"lite", "test", "site", "bench"} <= set(PROJECT["optional-dependencies"])
+
+
+def test_ci_calls_the_readmes_test_command_and_nothing_else():
+    script = (ROOT / ".ci" / "run").read_text()
+    commands = [
+        line for line in script.splitlines() if line and not line.startswith(("#", "set ", "cd "))
+    ]
+    assert commands == ["make test"]
+    assert "`make test`" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("target", ["course", "test", "lab", "clean-notebooks", "help"])
+def test_make_knows_the_target(target):
+    done = subprocess.run(
+        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_lab_listens_on_this_computer_only_and_keeps_its_token():
+    recipe = subprocess.run(
+        ["make", "--dry-run", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "--ip=127.0.0.1" in recipe
+    assert "token" not in recipe and "password" not in recipe
+
+
+def test_data_checksums_name_every_shipped_file():
+    listed = {line.split(maxsplit=1)[1] for line in (ROOT / "data/CHECKSUMS").open()}
+    listed = {name.strip() for name in listed}
+    data = ROOT / "data"
+    shipped = {
+        str(path.relative_to(data))
+        for path in data.rglob("*")
+        if path.suffix in {".gz", ".json", ".jpg", ".png"}
+    }
+    assert listed == shipped

@@ -1,0 +1,237 @@
+"""Does a heat map tell what the network used? Perturbation curves, sanity checks, stability.
+
+Nothing here looks at a mask: these measures ask the network, not an annotator. model: an
+nn.Module that returns (B, C) logits. x: (1, 3, H, W) unless said otherwise. heatmap: (H, W).
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import nn
+from torch.nn import functional as F
+
+__all__ = [
+    "Curve", "Ladder", "average_drop", "baseline", "deletion", "insertion", "map_similarity",
+    "randomisation_ladder", "stability",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How the score moves while pixels are taken away (or put back), most marked first.
+
+    fractions: (steps + 1,), shares of the pixels changed. scores: (steps + 1,), in units of
+    ``output``. fill: what stands in for a removed pixel.
+    """
+
+    fractions: np.ndarray
+    scores: np.ndarray
+    output: str
+    fill: str
+
+    @property
+    def auc(self) -> float:
+        """Area under the curve by the trapezoid rule: the mean score on the way."""
+        return float(np.trapezoid(self.scores, self.fractions))
+
+
+def baseline(x: torch.Tensor, fill: str | torch.Tensor = "blur") -> torch.Tensor:
+    """What stands in for removed pixels, of the shape of x (1, 3, H, W).
+
+    "blur": the picture so blurred that only colours are left. "mean": its mean colour.
+    "zero": the network's zero, a mid grey. A tensor is taken as it is. Notebook 07.
+    """
+    if torch.is_tensor(fill):
+        return fill.expand_as(x)
+    if fill == "zero":
+        return torch.zeros_like(x)
+    if fill == "mean":
+        return x.mean((2, 3), keepdim=True).expand_as(x)
+    if fill == "blur":
+        small = F.adaptive_avg_pool2d(x, max(1, min(x.shape[2:]) // 32))
+        return F.interpolate(small, x.shape[2:], mode="bilinear", align_corners=False)
+    raise ValueError(f"fill must be 'blur', 'mean', 'zero' or a tensor, not {fill!r}.")
+
+
+def _order(x: torch.Tensor, heatmap: np.ndarray, seed: int) -> np.ndarray:
+    """The place (0 = most marked) of every pixel; ties, common in zeros, fall by lot."""
+    h = np.asarray(heatmap, dtype=float)
+    if x.ndim != 4 or len(x) != 1 or h.shape != tuple(x.shape[2:]) or not np.isfinite(h).all():
+        raise ValueError(
+            "x must have shape (1, C, H, W) and the heat map (H, W), finite; got "
+            f"{tuple(x.shape)} and {h.shape}."
+        )
+    lot = np.random.default_rng(seed).random(h.size)
+    place = np.empty(h.size, dtype=int)
+    place[np.lexsort((lot, -h.ravel()))] = np.arange(h.size)
+    return place.reshape(h.shape)
+
+
+def _score(model: nn.Module, x: torch.Tensor, target: int, output: str) -> np.ndarray:
+    if output not in ("probability", "logit"):
+        raise ValueError(f"output must be 'probability' or 'logit', not {output!r}.")
+    with torch.inference_mode():
+        logits = torch.cat([model(part) for part in x.split(32)]).double()
+    scores = logits.softmax(1) if output == "probability" else logits
+    return scores[:, target].cpu().numpy()
+
+
+def _curve(model, x, heatmap, target, steps, fill, output, seed, insert) -> Curve:
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, not {steps}.")
+    place = torch.from_numpy(_order(x, heatmap, seed)).to(x.device)
+    fractions = np.linspace(0, 1, steps + 1)
+    counts = torch.from_numpy(np.rint(fractions * place.numel()).astype(int)).to(x.device)
+    touched = (place < counts[:, None, None])[:, None]
+    other = baseline(x, fill)
+    pictures = torch.where(touched, x, other) if insert else torch.where(touched, other, x)
+    scores = _score(getattr(model, "model", model), pictures, target, output)
+    return Curve(fractions, scores, output, fill if isinstance(fill, str) else "given")
+
+
+def deletion(
+    model: nn.Module, x: torch.Tensor, heatmap: np.ndarray, target: int, steps: int = 10,
+    fill: str | torch.Tensor = "blur", output: str = "probability", seed: int = 0,
+) -> Curve:  # fmt: skip
+    """Take pixels away, the most marked first: a faithful map makes the score fall early.
+
+    A small area is good. Raises ValueError for shapes that do not fit.
+    Petsiuk et al. 2018 (RISE). Notebook 07.
+    """
+    return _curve(model, x, heatmap, target, steps, fill, output, seed, insert=False)
+
+
+def insertion(
+    model: nn.Module, x: torch.Tensor, heatmap: np.ndarray, target: int, steps: int = 10,
+    fill: str | torch.Tensor = "blur", output: str = "probability", seed: int = 0,
+) -> Curve:  # fmt: skip
+    """Start from the baseline and put pixels back, the most marked first.
+
+    A large area is good. Raises ValueError for shapes that do not fit.
+    Petsiuk et al. 2018 (RISE). Notebook 07.
+    """
+    return _curve(model, x, heatmap, target, steps, fill, output, seed, insert=True)
+
+
+def average_drop(
+    model: nn.Module, x: torch.Tensor, heatmaps: np.ndarray, target: Sequence[int]
+) -> np.ndarray:
+    """max(0, P - P_h) / P for every picture, (B,) in [0, 1]: how much is lost when only x * h is seen.
+
+    x: (B, C, H, W), heatmaps: (B, H, W) in [0, 1], target: (B,). P: the class probability. Its mean
+    over pictures is the average drop; small is called good, and the map that keeps everything
+    scores a perfect 0. Chattopadhay et al. 2018, section 4.1. Notebook 07.
+    """
+    h = torch.as_tensor(np.asarray(heatmaps), dtype=x.dtype, device=x.device)
+    if x.ndim != 4 or h.shape != (len(x), *x.shape[2:]) or len(target) != len(x):
+        raise ValueError(
+            "x, heat maps and targets must be (B, C, H, W), (B, H, W) and (B,); got "
+            f"{tuple(x.shape)}, {tuple(h.shape)} and {len(target)} targets."
+        )
+    net, rows = getattr(model, "model", model), torch.arange(len(x))
+    with torch.inference_mode():
+        whole, part = (net(v).double().softmax(1) for v in (x, x * h[:, None]))
+    target = torch.as_tensor(target)
+    whole, part = whole[rows, target], part[rows, target]
+    return ((whole - part).clamp(min=0) / whole).cpu().numpy()
+
+
+# --- sanity ------------------------------------------------------------------------------------
+
+
+def map_similarity(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of two heat maps, in [-1, 1]; 0 where one is constant. Notebook 07."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape:
+        raise ValueError(f"The two maps must have one shape; got {a.shape} and {b.shape}.")
+    u, v = (rankdata(m, axis=None) - (m.size + 1) / 2 for m in (a, b))
+    size = np.sqrt((u @ u) * (v @ v))
+    return float(u @ v / size) if size > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What became of the maps while the network was randomised from the top.
+
+    layers: the rungs, "as trained" first. maps: method -> (rungs, B, H, W).
+    similarity: method -> (rungs, B), rank correlation with the map of the trained network.
+    """
+
+    layers: tuple[str, ...]
+    maps: dict[str, np.ndarray]
+    similarity: dict[str, np.ndarray]
+
+
+def _rungs(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The parts of a network that hold parameters, the last first; chains are opened up."""
+    parts = []
+    for name, child in model.named_children():
+        if isinstance(child, nn.Sequential) and any(len(list(c.children())) for c in child):
+            parts += [(f"{name}.{n}", c) for n, c in child.named_children()]
+        else:
+            parts.append((name, child))
+    return [(n, m) for n, m in reversed(parts) if any(p.numel() for p in m.parameters())]
+
+
+def _shuffle(module: nn.Module, rng: torch.Generator) -> None:
+    """Shuffle the entries of every parameter: what was learnt is gone, the scale is not."""
+    with torch.no_grad():
+        for p in module.parameters():
+            p.copy_(p.flatten()[torch.randperm(p.numel(), generator=rng)].view_as(p))
+
+
+def randomisation_ladder(
+    model: nn.Module,
+    explain: Callable[[nn.Module], dict[str, np.ndarray]],
+    layers: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Ladder:
+    """Randomise a copy of the network part by part from the top; how long do the maps stay the same?
+
+    explain: a network -> {method: (B, H, W)}. layers: the parts to randomise, the top one first;
+    None takes all. The given model is not touched. A map that survives does not depend on
+    what was learnt. Raises ValueError for unknown parts. Adebayo et al. 2018. Notebook 07.
+    """
+    net = copy.deepcopy(getattr(model, "model", model))
+    known = dict(_rungs(net)) | dict(net.named_modules())
+    unknown = [name for name in layers or () if name not in known]
+    if unknown:
+        raise ValueError(f"There is no part {unknown[0]!r} in this model; see named_modules().")
+    names = list(layers) if layers else [name for name, _ in _rungs(net)]
+    rng = torch.Generator().manual_seed(seed)
+    steps = [explain(net)]
+    for name in names:
+        _shuffle(known[name], rng)
+        steps.append(explain(net))
+    maps = {method: np.stack([step[method] for step in steps]) for method in steps[0]}
+    similarity = {
+        method: np.array([[map_similarity(*pair) for pair in zip(m[0], step, strict=True)] for step in m])
+        for method, m in maps.items()
+    }  # fmt: skip
+    return Ladder(("as trained", *names), maps, similarity)
+
+
+def stability(
+    explain: Callable[[torch.Tensor], dict[str, np.ndarray]], x: torch.Tensor,
+    noise: float = 0.05, repeats: int = 4, seed: int = 0,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """How alike are the maps of x and of x with a little noise? method -> (B,), mean rank correlation.
+
+    explain: (B, 3, H, W) -> {method: (B, H, W)}. noise: standard deviation, in units of x's
+    own. Keep the target fixed in ``explain``. High is stable, not right: a constant map is
+    perfectly stable. After Alvarez-Melis & Jaakkola 2018. Notebook 07.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    before = explain(x)
+    total = {method: np.zeros(len(x)) for method in before}
+    for _ in range(repeats):
+        shaken = x + noise * x.std() * torch.randn(x.shape, generator=rng).to(x.device)
+        after = explain(shaken)
+        for method in total:
+            pairs = zip(before[method], after[method], strict=True)
+            total[method] += [map_similarity(a, b) for a, b in pairs]
+    return {method: sums / repeats for method, sums in total.items()}

@@ -1,0 +1,128 @@
+"""Is an explanation worth reporting? The same question asked again with other seeds, and a bar."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from .cards import card
+
+__all__ = ["BAR", "Stability", "jaccard", "repeat", "top_k"]
+
+BAR = {"r2": 0.5, "gap": 0.1, "jaccard": 0.8}
+"""The course's bar for reporting: R2 at least, |local - model prediction| at most, Jaccard at least."""
+
+
+def top_k(weights: np.ndarray, k: int) -> np.ndarray:
+    """The columns of the k largest |weights|, first to k-th; ties go to the earlier column."""
+    return np.argsort(-np.abs(weights), kind="stable")[:k]
+
+
+def jaccard(weights: np.ndarray, k: int) -> float:
+    """Mean over all pairs of runs of |A & B| / |A | B|, A and B the runs' top k columns, in [0, 1].
+
+    weights: (runs, d), two runs at least. 1: all runs name the same k. Notebook 02.
+    """
+    weights = np.asarray(weights)
+    if weights.ndim != 2 or len(weights) < 2:
+        raise ValueError("weights must have shape (runs, d) with two runs at least to compare.")
+    if not 1 <= k <= weights.shape[1]:
+        raise ValueError(f"k must lie between 1 and {weights.shape[1]}, not {k}.")
+    sets = [set(top_k(w, k)) for w in weights]
+    return float(np.mean([len(a & b) / len(a | b) for a, b in combinations(sets, 2)]))
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Explanations of one row by the same method with different seeds.
+
+    runs: the LocalModels. k: how many features one would report.
+    """
+
+    runs: tuple
+    k: int
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(runs, d)."""
+        return np.array([run.weights for run in self.runs])
+
+    @property
+    def r2(self) -> float:
+        return float(np.mean([run.r2 for run in self.runs]))
+
+    @property
+    def gap(self) -> float:
+        """Mean |local prediction - model prediction|."""
+        return float(np.mean([abs(r.local_prediction - r.model_prediction) for r in self.runs]))
+
+    @property
+    def jaccard(self) -> float:
+        return jaccard(self.weights, self.k)
+
+    def table(self) -> pd.DataFrame:
+        """A line a condition: mean weight, its range, share of runs with the mean's sign and in the top k."""
+        W, mean = self.weights, self.weights.mean(0)
+        chosen = np.array([np.isin(np.arange(W.shape[1]), top_k(w, self.k)) for w in W])
+        table = pd.DataFrame(
+            {
+                "mean": mean, "low": W.min(0), "high": W.max(0),
+                "same sign": (np.sign(W) == np.sign(mean)).mean(0), f"in top {self.k}": chosen.mean(0),
+            },
+            index=list(self.runs[0].conditions),
+        )  # fmt: skip
+        return table.iloc[np.argsort(-np.abs(mean), kind="stable")]
+
+    def faults(self) -> list[str]:
+        """Why these explanations should not be reported; empty when they clear ``BAR``."""
+        found = []
+        if self.r2 < BAR["r2"]:
+            found.append(f"R2 {self.r2:.2f} is below {BAR['r2']}")
+        if self.gap > BAR["gap"]:
+            found.append(f"the line misses the model by {self.gap:.2f}, more than {BAR['gap']}")
+        if self.jaccard < BAR["jaccard"]:
+            found.append(f"top-{self.k} Jaccard {self.jaccard:.2f} is below {BAR['jaccard']}")
+        return found
+
+    @property
+    def reportable(self) -> bool:
+        return not self.faults()
+
+    def card(self) -> str:
+        return card(
+            f"Stability over {len(self.runs)} seeds",
+            R2=f"{self.r2:.2f}",
+            gap=f"{self.gap:.2f}",
+            jaccard=f"{self.jaccard:.2f} (top {self.k})",
+            verdict="may be reported" if self.reportable else "do not report",
+        )
+
+    __str__ = card
+
+    def describe(self) -> str:
+        """The verdict in a plain sentence."""
+        numbers = (
+            f"Over {len(self.runs)} seeds: R2 {self.r2:.2f}, local against model prediction "
+            f"{self.gap:.2f} apart, top-{self.k} Jaccard {self.jaccard:.2f}."
+        )
+        if self.reportable:
+            return f"{numbers} Clears the bar."
+        return f"{numbers} Do not report: {'; '.join(self.faults())}."
+
+
+def repeat(
+    explain: Callable[[int], object], seeds: Iterable[int] = range(10), k: int = 5
+) -> Stability:
+    """Run ``explain(seed)`` for every seed and gather the results.
+
+    explain: seed -> LocalModel (or anything with weights, conditions, r2 and both predictions).
+    Raises ValueError for fewer than two seeds. Introduced in notebook 02.
+    """
+    seeds = tuple(seeds)
+    if len(set(seeds)) < 2:
+        raise ValueError("Two different seeds at least are needed to see whether they agree.")
+    found = Stability(tuple(explain(seed) for seed in seeds), k)
+    jaccard(found.weights, k)  # a wrong k is better refused here than at the first reading
+    return found
