@@ -94,7 +94,6 @@ def test_each_row_is_judged_on_its_own(income_net, adult):
 
 def test_standardisation_is_inside_so_units_do_not_matter(small):
     X, y = small
-    X = X.drop(columns=X.columns[X.nunique() == 1])
     p = models.train_income_net(X, y, epochs=2).predict_proba(X)
     rescaled = X * 1024  # a power of two: float32 loses nothing
     again = models.train_income_net(rescaled, y, epochs=2).predict_proba(rescaled)
@@ -115,7 +114,7 @@ def test_a_trained_model_is_frozen_in_eval_mode_and_knows_its_features(income_ne
 
 
 def test_columns_in_another_order_are_refused(income_net, adult):
-    with pytest.raises(ValueError, match="The columns must be .* in this order"):
+    with pytest.raises(ValueError, match=r"The columns must be .* in this order"):
         income_net.predict_proba(adult.X.iloc[:3, ::-1])
 
 
@@ -325,6 +324,42 @@ def test_a_grey_pil_image_is_shown_as_rgb(cnn):
     assert np.array_equal(cnn.view(grey), np.full((224, 224, 3), 90))
 
 
+# --- the copy for many questions ---------------------------------------------------------------
+
+
+def test_the_fused_copy_is_the_same_function_and_leaves_the_network_alone(cnn):
+    before = {name: value.clone() for name, value in cnn.model.state_dict().items()}
+    fused, x = cnn.model.fused(), torch.randn(2, 3, 97, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(fused(x), cnn.model(x), rtol=1e-3, atol=1e-3)
+    after = cnn.model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_many_images_get_the_probabilities_they_get_alone(cnn, coffee):
+    images = [np.roll(coffee, 40 * i, axis=1) for i in range(9)]  # enough for the fused copy
+    together = cnn.predict_proba(images)
+    alone = np.concatenate([cnn.predict_proba([image]) for image in images])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_a_model_of_ones_own_can_be_used_as_the_courses_are(coffee):
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(4, 2),
+    )  # fmt: skip
+    own = models.own_cnn(net, ["cat", "dog"], input_size=32)
+    assert own.layers[own.default_layer] == (4, 30, 30)
+    assert own.view(coffee).shape == (32, 32, 3)
+    with torch.no_grad():
+        expected = F.softmax(net(own.preprocess(coffee)), 1).numpy()
+    np.testing.assert_allclose(own.predict_proba([coffee]), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="3"):
+        models.own_cnn(net, ["cat", "dog", "cow"], input_size=32)
+
+
 # --- loading -----------------------------------------------------------------------------------
 
 
@@ -446,7 +481,9 @@ def test_truncated_and_foreign_files_are_refused_in_one_sentence(tmp_path, rng):
     contents += [rng.bytes(200) for _ in range(300)]
     for content in contents:
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="is not a plain file of weights|not hold a state dic"):
+        with pytest.raises(
+            ValueError, match=r"is not a plain file of weights|not hold a state dic"
+        ):
             models.load_cnn("efficientnet_lite0", weights=path)
 
 
@@ -459,7 +496,7 @@ def test_a_file_without_a_state_dict_is_refused(tmp_path, content):
 
 def test_a_state_dict_of_another_network_is_refused(tmp_path, cnn):
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "a.pth")
-    with pytest.raises(ValueError, match="do not fit efficientnet_lite0: .*Missing key"):
+    with pytest.raises(ValueError, match=r"do not fit efficientnet_lite0: .*Missing key"):
         models.load_cnn("efficientnet_lite0", weights=tmp_path / "a.pth")
     state = dict(cnn.model.state_dict())
     state["classifier.bias"] = torch.zeros(10)

@@ -15,7 +15,7 @@ from .hooks import Record, record, spatial_layers
 
 __all__ = [
     "METHODS", "ablation_cam", "ablation_weights", "cam", "gap_linear_head", "grad_cam",
-    "grad_cam_pp", "heatmaps", "layer_cam", "normalise", "upsample",
+    "grad_cam_pp", "heatmaps", "hires_cam", "layer_cam", "normalise", "upsample",
 ]  # fmt: skip
 
 
@@ -70,6 +70,17 @@ def layer_cam(A: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
     """
     _check(A, g)
     return (g.relu() * A).sum(1).relu()
+
+
+def hires_cam(A: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    """ReLU(sum_k g_k A_k): gradient times activation, place by place, with nothing averaged.
+
+    Where a linear layer follows (GAP or flatten), the sum over the places is the layer's share of
+    the score, so the map shows what was used and nothing else.
+    Raises ValueError for shapes that do not fit. Draelos & Carin 2020, eq. 5. Notebook 09.
+    """
+    _check(A, g)
+    return (g * A).sum(1).relu()
 
 
 def ablation_weights(score: torch.Tensor, ablated_scores: torch.Tensor) -> torch.Tensor:
@@ -135,6 +146,7 @@ METHODS = {
     "grad_cam_pp": grad_cam_pp,
     "ablation_cam": ablation_cam,
     "layer_cam": layer_cam,
+    "hires_cam": hires_cam,
 }
 
 
@@ -150,7 +162,8 @@ def gap_linear_head(
     for layer in linear:
         if layer.in_features == A.shape[1]:
             again = layer(A.mean((2, 3)).to(layer.weight.dtype))
-            if torch.allclose(again, logits.to(again.dtype), rtol=1e-3, atol=1e-3):
+            near = 1e-3 * float(logits.detach().abs().max())  # relative: small logits prove nothing
+            if torch.allclose(again, logits.to(again.dtype), rtol=1e-3, atol=near):
                 bias = layer.bias if layer.bias is not None else torch.zeros(len(layer.weight))
                 return layer.weight.detach(), bias.detach()
     raise ValueError(
@@ -200,7 +213,7 @@ def heatmaps(
     net = model if isinstance(model, nn.Module) else model.model
     if x.ndim != 4:
         raise ValueError(f"x must have shape (B, 3, H, W), not {tuple(x.shape)}; see preprocess.")
-    training = net.training
+    modes = [(module, module.training) for module in net.modules()]
     net.eval()
     try:
         if layer is None:
@@ -216,7 +229,8 @@ def heatmaps(
                 )
             raw = _raw_maps(net, rec, logits.detach(), score, target, methods)
     finally:
-        net.train(training)
+        for module, training in modes:
+            module.training = training
     return {
         name: normalise(upsample(m.float(), x.shape[2:])).cpu().numpy() for name, m in raw.items()
     }
@@ -236,7 +250,7 @@ def _targets(target: int | Sequence[int] | None, logits: torch.Tensor) -> torch.
 
 def _raw_maps(net, rec, logits, score, target, methods) -> dict[str, torch.Tensor]:
     A, raw = rec.activations, {}
-    if {"grad_cam", "grad_cam_pp", "layer_cam"} & set(methods):
+    if {"grad_cam", "grad_cam_pp", "layer_cam", "hires_cam"} & set(methods):
         rec.backward(score)
     for name in methods:
         if name == "cam":

@@ -6,7 +6,9 @@ python -m xailab.course clean     drop pictures and widgets from the notebooks a
 """
 
 import argparse
+import base64
 import html
+import io
 import os
 import re
 import sys
@@ -18,6 +20,7 @@ import nbformat
 from latex2mathml.converter import convert as to_mathml
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
+from PIL import Image
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 KEPT_OUTPUTS = ("text/plain",)  # a picture makes a notebook a hundred times as large
@@ -90,6 +93,17 @@ def _formulas_to_mathml(text: str) -> str:
     return "".join(fence)
 
 
+def _smaller(output: nbformat.NotebookNode, limit: int = 40_000) -> None:
+    """Turn a large picture of an output into a JPEG: photographs need a quarter of the room."""
+    png = base64.b64decode(output.get("data", {}).get("image/png", ""))
+    if len(png) > limit:
+        jpeg = io.BytesIO()
+        Image.open(io.BytesIO(png)).convert("RGB").save(jpeg, "JPEG", quality=88, subsampling=0)
+        if jpeg.tell() < len(png):
+            output.data["image/jpeg"] = base64.b64encode(jpeg.getvalue()).decode()
+            del output.data["image/png"]
+
+
 def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
     """The executed notebook as one HTML page that asks nothing of the network.
 
@@ -101,6 +115,7 @@ def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
             cell.source = _formulas_to_mathml(cell.source)
             continue
         for output in cell.get("outputs", []):
+            _smaller(output)
             if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
                 text = html.escape(output.data.get("text/plain", "a slider"))
                 output.data = {
@@ -109,7 +124,7 @@ def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
                 }
     page.metadata.pop("widgets", None)
     exporter = HTMLExporter(
-        template_name="lab", embed_images=True, mathjax_url="", require_js_url="", jquery_url="",
+        template_name="lab", embed_images=False, mathjax_url="", require_js_url="", jquery_url="",
         jupyter_widgets_base_url="", mermaid_js_url="",
     )  # fmt: skip
     body, _ = exporter.from_notebook_node(page, {"metadata": {"name": title}})

@@ -18,7 +18,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-__all__ = ["Adult", "Photo", "adult", "data_dir", "photo", "photos", "read_image"]
+from .scenes import Scene, scenes
+
+__all__ = [
+    "Adult", "Photo", "Scene", "adult", "data_dir", "photo", "photos", "read_image", "scenes",
+]  # fmt: skip
 
 ADULT_COLUMNS = (
     "Age", "Workclass", "fnlwgt", "Education", "Education-Num", "Marital Status", "Occupation",

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves, tree_map
 
 __all__ = ["Record", "find_layer", "record", "spatial_layers"]
 
@@ -87,7 +88,27 @@ class Record:
         """
         if self._tape is None:
             raise RuntimeError("There is no tape to replay; use record(model, layer, tape=True).")
+        if self._leaf is None:
+            return self.activations  # says that the layer did not run
         return self._tape.replay(edited, row)
+
+
+class _Kept:
+    """A copy of what a module returned: code further on may write into the tensor itself."""
+
+    def __init__(self, tensor: torch.Tensor):
+        self.value = tensor.detach().clone()
+
+    def rows(self, row: int, n: int, batch: int, copy: bool) -> torch.Tensor:
+        """Row ``row`` n times; a tensor without the batch axis as it is."""
+        if self.value.ndim == 0 or len(self.value) != batch:
+            return self.value.clone()
+        repeated = self.value[row : row + 1].expand(n, *self.value.shape[1:])
+        return repeated.clone() if copy or n == 1 else repeated
+
+
+def _keep(values):
+    return tree_map(lambda v: _Kept(v) if torch.is_tensor(v) else v, values)
 
 
 class _Tape:
@@ -99,45 +120,54 @@ class _Tape:
 
     def __init__(self, model: nn.Module, layer: nn.Module):
         self.model, self.layer = model, layer
-        self.inputs: tuple = ()
+        self.inputs: tuple[tuple, dict] = ((), {})
+        self.batch = 1
         self.answers: list[tuple[nn.Module, object]] = []
         self._open: list[list[tuple[nn.Module, object]]] = []
-        self._done = False
+        self._done = self._copy = False
         self.replaying = False
 
     def watch(self, stack: ExitStack) -> None:
         for module in self.model.modules():
-            before = module.register_forward_pre_hook(self._enter)
+            before = module.register_forward_pre_hook(self._enter, with_kwargs=True)
             after = module.register_forward_hook(self._leave)
             stack.callback(before.remove)
             stack.callback(after.remove)
 
-    def _enter(self, module: nn.Module, inputs: tuple) -> None:
+    def _enter(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         if self._done:
             return
         if module is self.model:
-            self.inputs, self._open = inputs, []
+            self.inputs, self._open = _keep((args, kwargs)), []
+            sizes = [len(v) for v in tree_leaves((args, kwargs)) if torch.is_tensor(v) and v.ndim]
+            self.batch = sizes[0] if sizes else 1
         if module is self.layer:
             self.answers = [answer for level in self._open for answer in level]
             self._done = True
         else:
             self._open.append([])
 
-    def _leave(self, module: nn.Module, inputs: tuple, output: object) -> None:
+    def _leave(self, module: nn.Module, args: tuple, output: object) -> None:
         if not self._done:
             self._open.pop()
-            self._open[-1].append((module, output))
+            if self._open:  # else the model itself is through, and the layer never ran
+                self._open[-1].append((module, _keep(output)))
 
     def replay(self, edited: torch.Tensor, row: int) -> torch.Tensor:
-        n = len(edited)
+        if not self._copy:
+            try:  # taped rows are shown n times without taking memory n times
+                return self._run(edited, row)
+            except RuntimeError:  # unless the model writes into one of them (out += identity)
+                self._copy = True
+        return self._run(edited, row)
 
-        def rows(value):
-            if torch.is_tensor(value):
-                one = value[row : row + 1] if len(value) > 1 else value
-                return one.detach().expand(n, *value.shape[1:])
-            if isinstance(value, tuple | list):
-                return type(value)(rows(v) for v in value)
-            return value
+    def _run(self, edited: torch.Tensor, row: int) -> torch.Tensor:
+        def rows(kept):
+            n = len(edited)
+            return tree_map(
+                lambda v: v.rows(row, n, self.batch, self._copy) if isinstance(v, _Kept) else v,
+                kept,
+            )
 
         queues: dict[nn.Module, list] = {}
         for module, output in [*self.answers, (self.layer, None)]:
@@ -148,7 +178,8 @@ class _Tape:
                 _shadow(stack, module, outputs, edited if module is self.layer else None, rows)
             stack.callback(setattr, self, "replaying", False)
             self.replaying = True
-            return self.model(*(rows(x) for x in self.inputs))
+            args, kwargs = rows(self.inputs)
+            return self.model(*args, **kwargs)
 
 
 def _shadow(stack: ExitStack, module: nn.Module, outputs: list, edited, rows) -> None:
@@ -160,7 +191,7 @@ def _shadow(stack: ExitStack, module: nn.Module, outputs: list, edited, rows) ->
         if not waiting:
             return own(*args, **kwargs)
         taped = waiting.pop(0)
-        return rows(taped) if edited is None else edited
+        return rows(taped) if edited is None else edited.clone()
 
     module.forward = answer
     stack.callback(setattr, module, "forward", own) if had else stack.callback(
@@ -207,8 +238,10 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
         rec._leaf = output.detach().requires_grad_()
         return rec._leaf.clone()
 
-    def refresh(_module: nn.Module, inputs: tuple) -> tuple:
-        return tuple(x.clone() if torch.is_tensor(x) and x.is_inference() else x for x in inputs)
+    def refresh(_module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        return tree_map(
+            lambda v: v.clone() if torch.is_tensor(v) and v.is_inference() else v, (args, kwargs)
+        )
 
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
@@ -217,7 +250,7 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
             parameter.requires_grad_(False)
             stack.callback(parameter.requires_grad_, True)
         stack.callback(module.register_forward_hook(keep).remove)
-        stack.callback(model.register_forward_pre_hook(refresh).remove)
+        stack.callback(model.register_forward_pre_hook(refresh, with_kwargs=True).remove)
         if tape:
             rec._tape = _Tape(model, module)
             rec._tape.watch(stack)

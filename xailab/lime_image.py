@@ -1,15 +1,25 @@
 """LIME for images by hand: cut into superpixels, hide some at random, fit a line to the answers."""
 
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import hadamard
 from skimage.filters import gaussian
 from skimage.segmentation import felzenszwalb, quickshift, slic
 
 from .local_fit import exponential_kernel, fit_strongest
 
-__all__ = ["SuperpixelModel", "apply_mask", "draw_masks", "explain", "hidden", "superpixels"]
+SEGMENTATIONS = ("slic", "quickshift", "felzenszwalb", "grid")
+FILLS = ("mean", "grey", "blur", "black")
+DRAWS = ("independent", "antithetic", "fold_over")
+
+__all__ = [
+    "DRAWS", "FILLS", "SEGMENTATIONS", "SuperpixelModel", "apply_mask", "ask", "draw_masks",
+    "explain", "hidden", "superpixels",
+]  # fmt: skip
 
 
 def superpixels(image: np.ndarray, method: str = "slic", n: int = 50, seed: int = 0) -> np.ndarray:
@@ -54,14 +64,37 @@ def hidden(image: np.ndarray, segments: np.ndarray, hide: str = "mean") -> np.nd
     raise ValueError(f"hide must be 'mean', 'grey', 'black' or 'blur', not {hide!r}.")
 
 
-def draw_masks(n_samples: int, n_segments: int, rng: np.random.Generator) -> np.ndarray:
+def draw_masks(
+    n_samples: int, n_segments: int, rng: np.random.Generator, draws: str = "independent"
+) -> np.ndarray:
     """The binary matrix, (n_samples, n_segments) int: 1 shows a superpixel, 0 hides it.
 
-    Each is a fair coin; row 0 is the whole image. Introduced in notebook 04.
+    Row 0 is the whole image. After it every entry is a fair coin, thrown
+    "independent"ly; or "antithetic"ally, each row followed by its complement 1 - z; or by
+    "fold_over", rows of a Hadamard matrix with shuffled columns, each followed by its complement:
+    in a block any two superpixels are shown together exactly as often as by chance.
+    Effects of an even number of superpixels at once cancel in a pair and cannot be mistaken for
+    the effect of one. Raises ValueError for another word.
+    Box & Hunter 1961 (fold-over). Introduced in notebook 04.
     """
-    masks = rng.integers(0, 2, (n_samples, n_segments))
-    masks[0] = 1
-    return masks
+    if draws not in DRAWS:
+        raise ValueError(f"draws must be one of {', '.join(DRAWS)}, not {draws!r}.")
+    if draws == "independent":
+        masks = rng.integers(0, 2, (n_samples, n_segments))
+        masks[0] = 1
+        return masks
+    order = 1 << n_segments.bit_length()  # the smallest power of two above n_segments
+    shown = (hadamard(order) + 1) // 2
+    blocks, rows = [np.ones((1, n_segments), dtype=int)], 1
+    while rows < n_samples:
+        if draws == "antithetic":
+            half = rng.integers(0, 2, (order, n_segments))
+        else:  # column 0 of a Hadamard matrix is constant
+            columns = rng.choice(np.arange(1, order), n_segments, replace=False)
+            half = shown[rng.permutation(order)][:, columns] ^ rng.integers(0, 2, n_segments)
+        blocks.append(np.stack([half, 1 - half], axis=1).reshape(-1, n_segments))
+        rows += 2 * order
+    return np.concatenate(blocks)[:n_samples]
 
 
 def apply_mask(
@@ -91,6 +124,7 @@ class SuperpixelModel:
     kernel_width: float
     hide: str
     num_features: int | None
+    draws: str
     seed: int
 
     def mask(self, top: int = 10) -> np.ndarray:
@@ -116,6 +150,40 @@ class SuperpixelModel:
         )
 
 
+def ask(
+    predict_proba: Callable,
+    image: np.ndarray,
+    segments: np.ndarray,
+    Z: np.ndarray,
+    hide: str = "mean",
+    *,
+    batch_size: int = 32,
+    progress: bool | Callable[[int, int, float], None] = False,
+) -> np.ndarray:
+    """The model's answers for every row of the binary matrix, (n, C). Introduced in notebook 04."""
+    hidden_image = hidden(image, segments, hide)
+    report = _print_progress if progress is True else progress or (lambda *_: None)
+    start, answers = time.perf_counter(), []
+    report(0, len(Z), 0.0)
+    for first in range(0, len(Z), batch_size):
+        rows = Z[first : first + batch_size]
+        answers.append(
+            predict_proba([apply_mask(image, hidden_image, segments, row) for row in rows])
+        )
+        report(first + len(rows), len(Z), time.perf_counter() - start)
+    return np.concatenate(answers)
+
+
+def _print_progress(done: int, total: int, seconds: float) -> None:
+    if done == 0:
+        print(f"{total} images go through the model", end="", file=sys.stderr, flush=True)
+    else:
+        left = seconds / done * (total - done)
+        end = "\n" if done == total else ""
+        text = f"\r{done} of {total} images, {seconds:.0f} s, about {left:.0f} s left   "
+        print(text, end=end, file=sys.stderr, flush=True)
+
+
 def explain(
     predict_proba: Callable,
     image: np.ndarray,
@@ -126,7 +194,9 @@ def explain(
     target: int | None = None,
     num_features: int | None = None,
     kernel_width: float = 0.25,
+    draws: str = "independent",
     batch_size: int = 32,
+    progress: bool | Callable[[int, int, float], None] = False,
     seed: int = 0,
 ) -> SuperpixelModel:
     """Explain one image: which superpixels raise, which lower the probability of a class?
@@ -134,7 +204,9 @@ def explain(
     predict_proba: list of (H, W, 3) uint8 images -> (n, C). image: as the model sees it
     (``CNN.view``). segments: (H, W) labels 0 to m - 1, None for ``superpixels(image)``.
     target: a class index, None for the predicted class. Distances are cosine distances
-    between rows of the binary matrix, kernel and ridge as in the lime package.
+    between rows of the binary matrix, kernel and ridge as in the lime package. draws: see
+    ``draw_masks``. progress: True prints the cost, then the time left, to stderr; or a function of
+    (images done, images in all, seconds so far).
     Raises ValueError for images, segments or settings that do not fit.
     Ribeiro et al. 2016, section 3. Introduced in notebook 04.
     """
@@ -157,12 +229,13 @@ def explain(
         )
     if n_samples < m + 2:
         raise ValueError(f"n_samples must be at least {m + 2} to fit {m} weights, not {n_samples}.")
-    Z = draw_masks(n_samples, m, np.random.default_rng(seed))
-    hidden_image = hidden(image, segments, hide)
-    p = np.concatenate([
-        predict_proba([apply_mask(image, hidden_image, segments, row) for row in rows])
-        for rows in np.split(Z, range(batch_size, n_samples, batch_size))
-    ])  # fmt: skip
+    Z = draw_masks(n_samples, m, np.random.default_rng(seed), draws)
+    p = ask(predict_proba, image, segments, Z, hide, batch_size=batch_size, progress=progress)
+    if p.ndim != 2 or len(p) != n_samples:
+        raise ValueError(
+            f"predict_proba must return (n, classes) for n images; for {n_samples} images it "
+            f"returned shape {p.shape}."
+        )
     target = int(p[0].argmax()) if target is None else target
     if not 0 <= target < p.shape[1]:
         raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
@@ -181,5 +254,6 @@ def explain(
         kernel_width=kernel_width,
         hide=hide,
         num_features=num_features,
+        draws=draws,
         seed=seed,
     )

@@ -200,6 +200,7 @@ def explain(
     Raises ValueError for rows, settings or predictions that do not fit.
     Ribeiro et al. 2016, eq. 1. Introduced in notebook 02.
     """
+    categorical = categorical if isinstance(categorical, Mapping) else tuple(categorical)
     x = _check_row(x, X_train, categorical)
     d = len(x)
     if num_features is not None and not 1 <= num_features:
@@ -251,7 +252,8 @@ def _check_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Series:
     unknown = [c for c in categorical if c not in columns]
     if unknown:
         raise ValueError(f"categorical names {unknown}, but the columns are {columns}.")
-    x = pd.Series(np.asarray(x, dtype=float).ravel(), getattr(x, "index", None))
+    index = x.index if isinstance(x, pd.Series) else None
+    x = pd.Series(np.asarray(x, dtype=float).ravel(), index)
     if len(x) != len(columns):
         raise ValueError(f"x has {len(x)} values but X_train has {len(columns)} columns.")
     if not isinstance(x.index, pd.RangeIndex) and list(x.index) != columns:

@@ -42,7 +42,8 @@ def fit(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, alpha: float =
     weights = np.linalg.solve(ZtP @ Zc + alpha * np.eye(Z.shape[1]), ZtP @ yc)
     spread = sample_weights @ yc**2
     residual = sample_weights @ (yc - Zc @ weights) ** 2
-    r2 = 1 - residual / spread if spread > 1e-12 * total else 0.0
+    size = sample_weights @ y**2  # what rounding leaves of a constant y is far below it
+    r2 = 1 - residual / spread if spread > 1e-24 * size else 0.0
     return LinearFit(weights, float(y_mean - z_mean @ weights), float(r2))
 
 
@@ -59,6 +60,8 @@ def fit_strongest(
     Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int | None
 ) -> LinearFit:
     """``fit`` on the k strongest columns (all of them for None); the others get weight 0."""
+    if k is not None and k < 1:
+        raise ValueError(f"num_features must be at least 1, or None for all, not {k}.")
     if k is None or k >= Z.shape[1]:
         return fit(Z, y, sample_weights)
     chosen = strongest(Z, y, sample_weights, k)

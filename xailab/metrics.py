@@ -11,16 +11,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from .faithfulness import (
-    Curve, Ladder, average_drop, deletion, insertion, map_similarity, randomisation_ladder,
+    Curve,
+    Ladder,
+    average_drop,
+    deletion,
+    insertion,
+    map_similarity,
+    randomisation_ladder,
     stability,
-)  # fmt: skip
+)
 from .intervals import (
-    Interval, bootstrap_interval, compare, holm, paired_bootstrap, sign_flip_test,
-)  # fmt: skip
+    Interval,
+    bootstrap_interval,
+    compare,
+    holm,
+    paired_bootstrap,
+    sign_flip_test,
+)
 
 __all__ = [
     "Curve", "Interval", "Ladder", "average_drop", "best_threshold", "bootstrap_interval",
-    "box_mask", "compare", "deletion", "f1", "grid_share", "holm", "insertion", "iou",
+    "box_mask", "compare", "deletion", "f1", "grid_share", "held_out", "holm", "insertion", "iou",
     "localisation", "map_similarity", "paired_bootstrap", "parts_found", "pointing_game",
     "precision", "randomisation_ladder", "recall", "region", "saliency_score", "sign_flip_test",
     "stability", "threshold_curve",
@@ -151,6 +162,23 @@ def best_threshold(curves: np.ndarray, thresholds: Sequence[float]) -> float:
     return float(thresholds[int(curves.mean(0).argmax())])
 
 
+def held_out(curves: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """Each item's score at the threshold that was best on the other half: (n,). Notebook 06.
+
+    curves: (n, len(thresholds)). The halves are every second item; choosing and reporting
+    never use the same one.
+    """
+    curves = np.asarray(curves, dtype=float)
+    scores = np.empty(len(curves))
+    for mine, others in (
+        (slice(0, None, 2), slice(1, None, 2)),
+        (slice(1, None, 2), slice(0, None, 2)),
+    ):
+        best = best_threshold(curves[others], thresholds)
+        scores[mine] = curves[mine][:, list(thresholds).index(best)]
+    return scores
+
+
 def pointing_game(heatmap: np.ndarray, mask: np.ndarray) -> bool:
     """Does the heat map's maximum lie on the object? (Zhang et al. 2018.) Notebook 06."""
     mask = _check_mask(heatmap, mask)
@@ -178,11 +206,9 @@ def grid_share(heatmap: np.ndarray, cell: int, side: int = 2) -> float:
             f"A {side} x {side} grid needs a cell from 0 to {side**2 - 1} and sides that divide "
             f"by {side}; got cell {cell} and a map of shape {h.shape}."
         )
-    mask = np.kron(
-        np.arange(side**2).reshape(side, side) == cell,
-        np.ones(h.shape)[: h.shape[0] // side, : h.shape[1] // side],
-    )
-    return saliency_score(h, mask)
+    region(h)  # the same checks and the same warning
+    cells = h.reshape(side, h.shape[0] // side, side, h.shape[1] // side).sum((1, 3))
+    return float(cells.ravel()[cell] / cells.sum()) if h.any() else 0.0
 
 
 def box_mask(mask: np.ndarray) -> np.ndarray:
@@ -190,9 +216,7 @@ def box_mask(mask: np.ndarray) -> np.ndarray:
     mask = np.asarray(mask, dtype=bool)
     if not mask.any():
         raise ValueError("The mask is empty: without an object there is no box.")
-    rows, columns = mask.any(1), mask.any(0)
-    between = [
-        np.logical_or.accumulate(v) & np.logical_or.accumulate(v[::-1])[::-1]
-        for v in (rows, columns)
-    ]
-    return np.outer(*between)
+    ys, xs = np.nonzero(mask)
+    box = np.zeros_like(mask)
+    box[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] = True
+    return box

@@ -15,9 +15,10 @@ from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from skimage.segmentation import find_boundaries
 
 __all__ = [
-    "boxed", "contributions", "curves", "dependence", "force", "grid", "heatmap", "importance",
-    "intervals", "overlay", "photo", "style", "summary", "superpixel_heatmap", "superpixel_mask",
-    "superpixel_outlines", "waterfall",
+    "attribution_heatmap", "boxed", "contributions", "curves", "decision", "dependence", "dial", "force",
+    "grid", "heatmap", "importance",
+    "intervals", "overlay", "overlays", "photo", "ranges", "style", "summary", "superpixel_heatmap",
+    "superpixel_mask", "superpixel_outlines", "waterfall",
 ]  # fmt: skip
 
 RAISES, LOWERS, NEUTRAL = "#d1600f", "#2a6fb0", "#8a8a8a"
@@ -122,13 +123,12 @@ def summary(
     return ax
 
 
-def waterfall(
-    attribution, output: str = "probability of income > 50K", ax: Axes | None = None
-) -> Axes:
+def waterfall(attribution, output: str | None = None, ax: Axes | None = None) -> Axes:
     """From the base value to the prediction, one feature a step, the smallest first from below.
 
     attribution: a ``shapley.Attribution``. Introduced in notebook 03.
     """
+    output = output or attribution.output
     table = attribution.table().iloc[::-1]
     steps = table["value"].to_numpy()
     left = attribution.base + np.concatenate([[0], np.cumsum(steps)])
@@ -145,21 +145,20 @@ def waterfall(
     ax.axvline(attribution.prediction, color="black", ls="--", lw=1)
     ax.margins(x=0.15)
     ax.set_xlabel(
-        f"{output}: from the base value {attribution.base:.3f} (dotted) "
+        f"{output}\nfrom the base value {attribution.base:.3f} (dotted) "
         f"to the prediction {attribution.prediction:.3f} (dashed)"
     )
     return ax
 
 
-def force(
-    attribution, output: str = "probability of income > 50K", top: int = 5, ax: Axes | None = None
-) -> Axes:
+def force(attribution, output: str | None = None, top: int = 5, ax: Axes | None = None) -> Axes:
     """The pushes on one line: orange from the left up to the prediction, blue back from the right.
 
     attribution: a ``shapley.Attribution``; the ``top`` largest pushes are named.
     Introduced in notebook 03.
     """
-    ax = _axes(ax, height=2.2, width=9)
+    output = output or attribution.output
+    ax = _axes(ax, height=2.6, width=9)
     table = attribution.table()
     named = set(table.index[:top])
     for colour, sign in ((RAISES, 1), (LOWERS, -1)):
@@ -168,16 +167,17 @@ def force(
         for level, (feature, (data, value)) in enumerate(side.iterrows()):
             ax.barh(0, -value, left=at, color=colour, edgecolor="white", height=0.5)
             if feature in named:
-                below = level % 2 == 0
+                below, away = level % 2 == 0, 14 if level % 4 < 2 else 28
                 ax.annotate(
                     f"{feature} = {data:g}", (at - value / 2, -0.27 if below else 0.27),
-                    xytext=(0, -16 if below else 12), textcoords="offset points", ha="center",
-                    fontsize=8, color=colour, arrowprops={"arrowstyle": "-", "color": colour},
+                    xytext=(0, -away - 4 if below else away), textcoords="offset points",
+                    ha="center", fontsize=8, color=colour,
+                    arrowprops={"arrowstyle": "-", "color": colour},
                 )  # fmt: skip
             at -= value
     ax.axvline(attribution.base, color=NEUTRAL, ls=":", lw=1)
     ax.axvline(attribution.prediction, color="black", ls="--", lw=1)
-    ax.set_ylim(-0.9, 0.9)
+    ax.set_ylim(-1.1, 1.1)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(
@@ -229,6 +229,116 @@ def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-0.6, len(table) - 0.3)
     ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(xlabel)
+    return ax
+
+
+def ranges(
+    table: pd.DataFrame, output: str = "probability of income > 50K", ax: Axes | None = None
+) -> Axes:
+    """Bars of the mean with a line over the whole range of repeated runs, the first row on top.
+
+    table: columns mean, low, high; the index names the rows (``Stability.table``). A bar whose line
+    crosses zero has no settled sign and is drawn pale. Introduced in notebook 02.
+    """
+    ordered = table.iloc[::-1]
+    settled = np.sign(ordered["low"]) == np.sign(ordered["high"])
+    ax = _axes(ax, height=1.0 + 0.28 * len(ordered))
+    bars = ax.barh([str(label) for label in ordered.index], ordered["mean"])
+    for bar, colour, sure in zip(bars, _colours(ordered["mean"]), settled, strict=True):
+        bar.set(color=colour, alpha=1.0 if sure else 0.35)
+    ax.hlines(range(len(ordered)), ordered["low"], ordered["high"], color="black", lw=1.5)
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_xlabel(
+        f"contribution to the {output}\n(bar: mean, line: smallest to largest, pale: sign unsettled)"
+    )
+    return ax
+
+
+def dial(
+    x: Sequence[float], found: Sequence, xlabel: str, ax: Axes | None = None
+) -> Axes:  # fmt: skip
+    """How stability moves with a setting: R2, top-k Jaccard and gap; grey where not to report.
+
+    x: the setting's values, rising, drawn on a log scale. found: a ``stability.Stability`` for each.
+    Introduced in notebook 02.
+    """
+    names = {"R2": "r2", f"Jaccard, top {found[0].k}": "jaccard", "gap, local - model": "gap"}
+    lines = {label: np.array([getattr(f, name) for f in found]) for label, name in names.items()}
+    ax = curves(np.asarray(x), lines, xlabel, f"mean over {len(found[0].runs)} seeds", ax)
+    ax.set_xscale("log")
+    edges = np.sqrt(np.multiply(x[1:], x[:-1]))
+    edges = np.concatenate([[x[0] ** 2 / edges[0]], edges, [x[-1] ** 2 / edges[-1]]])
+    for low, high, one in zip(edges[:-1], edges[1:], found, strict=True):
+        if not one.reportable:
+            ax.axvspan(low, high, color="0.9", lw=0, zorder=0)
+    ax.set_title("Grey: do not report")
+    return ax
+
+
+def decision(
+    attributions, highlight: Sequence[int] = (), output: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Many rows' ways from the base value (bottom) to their predictions (top), a feature a step.
+
+    attributions: ``shapley.Attributions``. Features are added from the least important up, the same
+    order for all rows. highlight: positions of rows drawn black and numbered; all others are
+    orange when they end above the base value and blue (dashed) below. Introduced in notebook 03.
+    """
+    order = np.argsort(np.abs(attributions.values).mean(0), kind="stable")
+    steps = attributions.values[:, order]
+    path = attributions.base + np.cumsum(np.column_stack([np.zeros(len(steps)), steps]), axis=1)
+    ax = _axes(ax, height=1.4 + 0.3 * len(order))
+    for i, way in enumerate(path):
+        raised = way[-1] > attributions.base
+        ax.plot(
+            way, range(len(way)), lw=0.8, alpha=0.5, zorder=1, ls="-" if raised else "--",
+            color=RAISES if raised else LOWERS,
+        )  # fmt: skip
+        if i in highlight:
+            ax.plot(way, range(len(way)), color="black", lw=1.8, zorder=3)
+            ax.annotate(
+                str(i), (way[-1], len(way) - 1), xytext=(0, 3), textcoords="offset points",
+                ha="center", fontsize=9,
+            )  # fmt: skip
+    ax.axvline(attributions.base, color=NEUTRAL, ls=":", lw=1)
+    ax.set_yticks(np.arange(len(order)) + 0.5, np.array(attributions.features)[order])
+    ax.set_ylim(0, len(order) + 0.6)
+    ax.set_xlabel(
+        f"{output or attributions.output}: from the base value {attributions.base:.3f} (dotted), "
+        f"n = {len(steps)}"
+    )
+    return ax
+
+
+def attribution_heatmap(
+    attributions, output: str | None = None, ax: Axes | None = None
+) -> Axes:  # fmt: skip
+    """Rows side by side, sorted by prediction: one column a row, one line a feature, colour the value.
+
+    attributions: ``shapley.Attributions``. The colour scale ends at the 99th percentile of |value|.
+    The line above shows the predictions. Introduced in notebook 03.
+    """
+    rows = np.argsort(attributions.predictions, kind="stable")
+    order = np.argsort(-np.abs(attributions.values).mean(0), kind="stable")
+    values = attributions.values[np.ix_(rows, order)].T
+    limit = max(float(np.percentile(np.abs(values), 99)), 1e-12)
+    ax = _axes(ax, height=2.0 + 0.26 * len(order), width=7.5)
+    drawn = ax.imshow(
+        values, cmap=LOW_HIGH, norm=TwoSlopeNorm(0, -limit, limit), aspect="auto",
+        interpolation="nearest",
+    )  # fmt: skip
+    ax.set_yticks(range(len(order)), np.array(attributions.features)[order])
+    ax.set_xlabel(f"{len(rows)} rows, sorted by their prediction")
+    p = attributions.predictions[rows]
+    height = (p - p.min()) / (np.ptp(p) or 1)
+    ax.plot(range(len(rows)), -0.8 - 2 * height, color="black", lw=1.2, clip_on=False)
+    ax.annotate(
+        f"prediction, {p[0]:.2f} to {p[-1]:.2f}", (0, -1.2), fontsize=9, annotation_clip=False,
+    )  # fmt: skip
+    ax.set_ylim(len(order) - 0.5, -3)
+    ax.spines["left"].set_visible(False)
+    bar = ax.figure.colorbar(drawn, ax=ax, pad=0.02, extend="both")
+    bar.set_label(f"Shapley value,\n{output or attributions.output}")
     return ax
 
 
@@ -307,6 +417,33 @@ def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: fl
     return axes
 
 
+def overlays(
+    image: np.ndarray, maps: dict, credit: str = "", mask: np.ndarray | None = None,
+    columns: int = 5, size: float = 1.9,
+):  # fmt: skip
+    """The picture and several heat maps over it, each under its name; returns the array of Axes.
+
+    image: (H, W, 3) uint8. maps: name -> (H, W) in [0, 1]. credit: the line that must stand beside
+    a photograph. mask: (H, W) bool, outlined on the picture. Notebook 06.
+    """
+    pictures = {"the picture": image} | {name: blend(image, h) for name, h in maps.items()}
+    rows = -(-len(pictures) // columns)
+    _, axes = plt.subplots(
+        rows, columns, squeeze=False, layout="constrained",
+        figsize=(size * columns, (size + 0.25) * rows + 0.2 * bool(credit)),
+    )  # fmt: skip
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (name, picture) in zip(axes.flat, pictures.items(), strict=False):
+        ax.imshow(picture, cmap="gray")
+        ax.set_title(name, loc="center", fontsize=9)
+    if mask is not None:
+        axes[0, 0].contour(mask, [0.5], colors=["white"], linewidths=1.5)
+    if credit:
+        axes[0, 0].figure.supxlabel(f"Photo: {credit}", fontsize=7, color="#555555")
+    return axes
+
+
 def superpixel_outlines(
     image: np.ndarray, segments: np.ndarray, title: str = "", ax: Axes | None = None
 ) -> Axes:
@@ -340,12 +477,19 @@ def superpixel_mask(image: np.ndarray, mask: np.ndarray, title: str = "", ax: Ax
     return ax
 
 
-def superpixel_heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
-    """Signed weights of superpixels: blue lowers, grey is neutral, orange raises. Notebook 04."""
+def superpixel_heatmap(
+    h: np.ndarray, title: str = "", ax: Axes | None = None, *, limit: float | None = None,
+    bar: bool = True,
+) -> Axes:  # fmt: skip
+    """Signed weights of superpixels: blue lowers, grey is neutral, orange raises. Notebook 04.
+
+    limit: the weight at full colour, None for the largest; give one to compare several maps.
+    """
     ax = _axes(ax, height=3.2, width=4)
-    limit = max(float(np.abs(h).max()), 1e-12)
+    limit = limit or max(float(np.abs(h).max()), 1e-12)
     drawn = ax.imshow(h, cmap=LOW_HIGH, norm=TwoSlopeNorm(0, -limit, limit))
-    ax.figure.colorbar(drawn, ax=ax, label="weight (probability)", shrink=0.8)
+    if bar:
+        ax.figure.colorbar(drawn, ax=ax, label="weight (probability)", shrink=0.8)
     ax.set_title(title)
     ax.set_axis_off()
     return ax

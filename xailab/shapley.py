@@ -236,6 +236,8 @@ def constrained_fit(
     """
     A = S.T * weight @ S.astype(float)
     ones = np.ones(S.shape[1])
+    if len(S) == 0:  # one feature: the constraint alone decides
+        return total * ones
     free, step = np.linalg.lstsq(A, np.column_stack([S.T * weight @ y, ones]), rcond=None)[0].T
     return free - step * (ones @ free - total) / (ones @ step)
 

@@ -15,9 +15,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from . import metrics, plots, shapley
+from . import lime_tabular, metrics, plots, shapley, stability
 
-__all__ = ["instance_explorer", "panel", "threshold_explorer"]
+__all__ = [
+    "background_slider",
+    "instance_explorer",
+    "ladder_explorer",
+    "lime_dial",
+    "localisation_explorer",
+    "panel",
+    "threshold_explorer",
+    "what_if",
+]
 
 
 def _png(ax: Axes) -> bytes:
@@ -57,6 +66,10 @@ class Panel(ipw.VBox):
     def __repr__(self) -> str:
         return self.text
 
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        # the whole readout, which ipywidgets would cut after 110 characters
+        return super()._repr_mimebundle_(**kwargs) | {"text/plain": self.text}
+
 
 def panel(draw: Callable[..., tuple[Axes, str]], **controls: ipw.Widget) -> Panel:
     """A panel of your own: ``draw`` takes the controls' values by name, returns Axes and a sentence."""
@@ -71,20 +84,149 @@ def _slider(kind, description: str, **settings) -> ipw.Widget:
 
 
 def instance_explorer(
-    predict: Callable, X: pd.DataFrame, background: pd.DataFrame,
+    predict: Callable, X: pd.DataFrame, background: pd.DataFrame, y: pd.Series | None = None,
     output: str = "probability of income > 50K",
 ) -> Panel:  # fmt: skip
-    """Slide through the rows of a table: the exact Shapley values of each as a waterfall.
+    """Pick a row by outcome, position or index label: its exact Shapley values as a waterfall.
 
-    predict: rows -> (n,). X: the rows to choose from. background: rows for "not known".
+    predict: rows -> (n,). X: the rows to choose from. background: rows for "not known". y: the true
+    labels (bool), which add the model's mistakes to the outcomes. controls: outcome, row (position
+    among the rows of that outcome), index (a label of X). Introduced in notebook 03.
+    """
+    yes = np.asarray(predict(X)) > 0.5
+    groups = {"all rows": np.ones(len(X), bool), "predicted yes": yes, "predicted no": ~yes}
+    if y is not None:
+        true = np.asarray(y, dtype=bool)
+        groups |= {"wrongly yes": yes & ~true, "wrongly no": ~yes & true}
+    places = {name: np.flatnonzero(chosen) for name, chosen in groups.items() if chosen.any()}
+    outcome = ipw.Dropdown(description="outcome", options=list(places))
+    row = _slider(ipw.IntSlider, "row", min=0, max=len(X) - 1)
+    index = ipw.Text(
+        description="index", value=str(X.index[0]), continuous_update=False,
+        placeholder="a row's label",
+    )  # fmt: skip
+    labels = {str(label): place for place, label in enumerate(X.index)}
+
+    def draw(outcome: str, row: int, index: str):
+        place = places[outcome][min(row, len(places[outcome]) - 1)]
+        attribution = shapley.exact(predict, X.iloc[place], background, output=output)
+        return plots.waterfall(attribution), f"Row {X.index[place]}. {attribution.describe()}"
+
+    def restart(change) -> None:
+        row.max = len(places[change["new"]]) - 1
+        row.value = 0
+
+    def jump(change) -> None:
+        if change["new"] not in labels:
+            made._say(f"X has no row {change['new']!r}; its first label is {X.index[0]}.")
+            return
+        outcome.value = "all rows"
+        row.value = labels[change["new"]]
+
+    outcome.observe(restart, names="value")
+    made = Panel(draw, {"outcome": outcome, "row": row, "index": index})
+    index.observe(jump, names="value")
+    return made
+
+
+def what_if(
+    predict: Callable, x: pd.Series, background: pd.DataFrame,
+    categories: dict[str, tuple[str, ...]] | None = None,
+    output: str = "probability of income > 50K",
+) -> Panel:  # fmt: skip
+    """Change the values of one row and see what the model, and its Shapley values, make of it.
+
+    x: the row to start from. background: rows for "not known"; their range limits the sliders.
+    categories: feature -> names of its codes. controls: one for each feature, by its name.
+    The model answers for any combination, also for one that no person could have.
     Introduced in notebook 03.
     """
+    start = float(np.asarray(predict(x.to_frame().T))[0])
+    controls = {}
+    for feature, value in x.items():
+        if feature in (categories or {}):
+            codes = [(name, float(code)) for code, name in enumerate(categories[feature])]
+            controls[feature] = ipw.Dropdown(
+                description=feature, options=codes, value=float(value),
+                style={"description_width": "initial"},
+            )  # fmt: skip
+        else:
+            low, high = min(background[feature].min(), value), max(background[feature].max(), value)
+            controls[feature] = _slider(
+                ipw.FloatSlider, feature, min=low, max=high, value=value, step=1, readout_format="g"
+            )
 
-    def draw(row: int):
-        attribution = shapley.exact(predict, X.iloc[row], background)
-        return plots.waterfall(attribution, output), f"Row {row}. {attribution.describe()}"
+    def draw(**values: float):
+        row = pd.Series(values)[list(background.columns)]
+        attribution = shapley.exact(predict, row, background, output=output)
+        changed = [f"{f} {x[f]:g} to {v:g}" for f, v in row.items() if v != x[f]]
+        text = (
+            f"Changed: {', '.join(changed) or 'nothing'}. The model gave {start:.2f} for the row as "
+            f"it was. {attribution.describe()}"
+        )
+        return plots.waterfall(attribution), text
 
-    return panel(draw, row=_slider(ipw.IntSlider, "row", min=0, max=len(X) - 1))
+    return panel(draw, **controls)
+
+
+def background_slider(
+    predict: Callable, x: pd.Series, X_train: pd.DataFrame,
+    output: str = "probability of income > 50K", largest: int = 500,
+) -> Panel:  # fmt: skip
+    """Choose how many background rows, and which draw of them: base value and values move.
+
+    X_train: the rows to draw the background from. controls: size, seed. Introduced in notebook 03.
+    """
+
+    def draw(size: int, seed: int):
+        rows = np.random.default_rng(seed).choice(len(X_train), size, replace=False)
+        attribution = shapley.exact(predict, x, X_train.iloc[rows], output=output)
+        text = f"{size} background rows, draw {seed}. {attribution.describe()}"
+        return plots.waterfall(attribution), text
+
+    largest = min(largest, len(X_train))
+    return panel(
+        draw,
+        size=_slider(ipw.IntSlider, "background rows", min=1, max=largest, value=min(100, largest)),
+        seed=_slider(ipw.IntSlider, "draw", min=0, max=20),
+    )
+
+
+def lime_dial(
+    predict_proba: Callable, x: pd.Series, X_train: pd.DataFrame, categorical=(), k: int = 3,
+    target: int = 1, output: str = "probability of income > 50K",
+) -> Panel:  # fmt: skip
+    """The stability dial: LIME again and again under settings of your choice, with a verdict.
+
+    controls: n_samples, kernel_width, seeds (how many runs), k (features one would report),
+    bins (discretised or not). The readout gives R2, local against model prediction and the top-k
+    Jaccard index, and says when an explanation should not be reported. Introduced in notebook 02.
+    """
+    d = X_train.shape[1]
+
+    def draw(n_samples: int, kernel_width: float, seeds: int, k: int, bins: bool):
+        runs = stability.repeat(
+            lambda seed: lime_tabular.explain(
+                predict_proba, x, X_train, categorical=categorical, n_samples=n_samples,
+                kernel_width=kernel_width, discretise=bins, target=target, seed=seed,
+            ),
+            range(seeds), k,
+        )  # fmt: skip
+        ax = plots.ranges(runs.table(), output)
+        ax.set_title("may be reported" if runs.reportable else "DO NOT REPORT")
+        return ax, runs.describe()
+
+    sizes = [n for n in (50, 100, 200, 500, 1000, 2000, 5000, 10000) if n >= d + 2]
+    return panel(
+        draw,
+        n_samples=_slider(ipw.SelectionSlider, "samples", options=sizes, value=sizes[-2]),
+        kernel_width=_slider(
+            ipw.FloatLogSlider, "kernel width", min=-1, max=2, step=0.05, value=0.75 * np.sqrt(d)
+        ),
+        seeds=_slider(ipw.IntSlider, "seeds", min=2, max=20, value=10),
+        k=_slider(ipw.IntSlider, "features to report", min=1, max=d, value=min(k, d)),
+        bins=ipw.Checkbox(description="quartile bins", value=True),
+    )
 
 
 def threshold_explorer(image: np.ndarray, heatmap: np.ndarray, mask: np.ndarray) -> Panel:
@@ -103,4 +245,51 @@ def threshold_explorer(image: np.ndarray, heatmap: np.ndarray, mask: np.ndarray)
     return panel(
         draw,
         threshold=_slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
+    )
+
+
+def localisation_explorer(seen, maps: dict[str, np.ndarray]) -> Panel:
+    """Choose a photo and a method, slide the threshold: the overlay and the five metrics follow.
+
+    seen: views as ``evaluate.see`` gives them. maps: method -> (n, H, W). Notebook 06.
+    """
+    place = {view.name: i for i, view in enumerate(seen)}
+
+    def draw(photo: str, method: str, threshold: float):
+        view, h = seen[place[photo]], maps[method][place[photo]]
+        numbers = metrics.localisation(h, view.mask, threshold)
+        said = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
+        title = f"{photo}, {method}, threshold {threshold:.2f}"
+        return plots.boxed(view.image, h, view.mask, threshold, title), f"{title}: {said}."
+
+    return panel(
+        draw,
+        photo=_slider(ipw.Dropdown, "photo", options=list(place)),
+        method=_slider(ipw.Dropdown, "method", options=list(maps)),
+        threshold=_slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
+    )
+
+
+def ladder_explorer(images: list[np.ndarray], ladder) -> Panel:
+    """Slide down the randomisation ladder and watch which maps change with the network.
+
+    images: uint8 (H, W, 3), one for each map. ladder: a ``metrics.Ladder``. Notebook 07.
+    """
+
+    def draw(picture: int, rung: int):
+        methods = list(ladder.maps)
+        axes = plots.grid(
+            {"overlay": [plots.blend(images[picture], ladder.maps[m][rung, picture]) for m in methods]},
+            methods, size=2.2,
+        )  # fmt: skip
+        alike = {m: ladder.similarity[m][rung, picture] for m in methods}
+        said = ", ".join(f"{m} {value:.2f}" for m, value in alike.items())
+        name = ladder.layers[rung]
+        where = "The network as trained" if rung == 0 else f"Randomised down to {name}"
+        return axes[0, 0], f"{where}: rank correlation with the map as trained: {said}."
+
+    return panel(
+        draw,
+        picture=_slider(ipw.IntSlider, "picture", min=0, max=len(images) - 1),
+        rung=_slider(ipw.IntSlider, "rung", min=0, max=len(ladder.layers) - 1),
     )

@@ -1,0 +1,88 @@
+"""Networks whose right explanation is known, because their weights were put in by hand.
+
+Each is a small CNN with global average pooling and one linear layer that tells two classes of a
+composed picture. What it looks at is no guess: it is written in its weights.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+__all__ = ["CLASSES", "PlantedPicture", "picture", "planted_network"]
+
+CLASSES = ("disc", "square")
+# The colours of the two objects and of the two grounds they stand on.
+ORANGE, BLUE, GREEN, SAND = (230, 120, 20), (40, 90, 200), (60, 150, 70), (215, 195, 150)
+
+
+@dataclass(frozen=True)
+class PlantedPicture:
+    """image: (H, W, 3) uint8. object, ground: (H, W) bool masks, each other's complement.
+
+    target: 0 for an orange disc, 1 for a blue square.
+    """
+
+    image: np.ndarray
+    object: np.ndarray
+    ground: np.ndarray
+    target: int
+
+
+def picture(
+    target: int = 0,
+    centre: tuple[int, int] = (28, 68),
+    usual_ground: bool = True,
+    size: int = 96,
+    radius: int = 14,
+) -> PlantedPicture:
+    """An orange disc (target 0) or a blue square (1) on green or sand, at centre (row, column).
+
+    usual_ground: discs stand on green and squares on sand, as a careless collector of
+    training pictures found them; False swaps the grounds.
+    Raises ValueError for a target other than 0 and 1. Introduced in notebook 05.
+    """
+    if target not in (0, 1):
+        raise ValueError(f"target must be 0 (disc) or 1 (square), not {target!r}.")
+    rows, columns = np.mgrid[:size, :size]
+    down, across = np.abs(rows - centre[0]), np.abs(columns - centre[1])
+    inside = down**2 + across**2 <= radius**2 if target == 0 else np.maximum(down, across) < radius
+    ground = GREEN if (target == 0) == usual_ground else SAND
+    image = np.where(inside[..., None], (ORANGE, BLUE)[target], ground).astype(np.uint8)
+    return PlantedPicture(image, inside, ~inside, target)
+
+
+def planted_network(looks_at: str = "object") -> nn.Sequential:
+    """(B, 3, H, W) in [0, 1] -> (B, 2) logits, one for "disc" and one for "square".
+
+    looks_at "object": channel 0 fires on orange and speaks for the disc, channel 1 fires on blue
+    and speaks for the square. "ground": channel 2 fires on green and speaks for the disc,
+    channel 3 on sand and speaks for the square; the objects do not count at all (a shortcut).
+    Both networks hold the same four detectors and differ in the last layer alone.
+
+    Layers: 0 colour detectors (1x1 convolution), 1 ReLU, 2 mean over 8x8 pixels (the maps
+    that the CAM family reads), 3 global average pooling, 4 flatten, 5 linear.
+    Raises ValueError for another word. Introduced in notebook 05.
+    """
+    heads = {
+        "object": [[4.0, -4.0, 0, 0], [-4.0, 4.0, 0, 0]],
+        "ground": [[0, 0, 4.0, -4.0], [0, 0, -4.0, 4.0]],
+    }
+    if looks_at not in heads:
+        raise ValueError(f"looks_at must be 'object' or 'ground', not {looks_at!r}.")
+    detectors, head = nn.Conv2d(3, 4, 1), nn.Linear(4, 2)
+    colours = torch.tensor([ORANGE, BLUE, GREEN, SAND]) / 255
+    # A detector is positive on its own colour c and negative on the other three: a least-squares
+    # plane through (c, 1) and (others, -1) would do; four points in three dimensions fit exactly.
+    points = torch.cat([colours, torch.ones(4, 1)], 1).double()
+    planes = torch.linalg.solve(points, 2 * torch.eye(4, dtype=torch.double) - 1).T
+    with torch.no_grad():
+        detectors.weight.copy_(planes[:, :3, None, None])
+        detectors.bias.copy_(planes[:, 3])
+        head.weight.copy_(torch.tensor(heads[looks_at]))
+        head.bias.zero_()
+    network = nn.Sequential(
+        detectors, nn.ReLU(), nn.AvgPool2d(8), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head
+    )
+    return network.eval().requires_grad_(False)
