@@ -5,9 +5,10 @@ VENV   ?= .venv
 RUN     = OMP_NUM_THREADS=1 $(VENV)/bin/python
 NBVAL   = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-kernel-startup-timeout=120
 STAMP   = $(VENV)/.installed
+HERE    = {'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws:\"}}
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test test-unit test-notebooks lint format clean-notebooks clean
+.PHONY: help course lab test test-unit test-notebooks test-browser site apps dist bench-widgets lint format clean-notebooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -21,10 +22,29 @@ lab: $(STAMP)  ## open the course in JupyterLab, on this computer only
 test: lint test-unit test-notebooks  ## everything that must hold: style, unit tests, every notebook
 
 test-unit: $(STAMP)
-	$(RUN) -m pytest -q tests -n 2
+	@! which chromium google-chrome >/dev/null 2>&1 || $(MAKE) --no-print-directory $(VENV)/.installed-browser \
+		|| echo "Playwright cannot be had: the browser tests will say so and skip."
+	$(RUN) -m pytest -q tests -m 'not course' -n 2
 
 test-notebooks: $(STAMP)
 	$(RUN) -m pytest -q notebooks $(NBVAL) -n 2 --dist loadscope
+
+test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser
+	which chromium google-chrome >/dev/null 2>&1 || $(VENV)/bin/playwright install chromium
+	$(RUN) -m pytest -q tests/browser -rs -n 2
+
+site: $(VENV)/.installed-site  ## the course as a website without a server, in build/site (needs npm)
+	$(RUN) -m xailab.website --out build/site
+
+# The policy keeps Voila's template from asking another host for its icons.
+apps: $(VENV)/.installed-classroom  ## the notebooks without code, sliders alive, on this computer only
+	$(RUN) -m voila --Voila.ip=127.0.0.1 --no-browser --strip_sources=True --Voila.tornado_settings="$(HERE)" notebooks
+
+dist: $(STAMP)  ## a zip for machines without network: the course and all wheels, in build/
+	$(RUN) -m xailab.offline
+
+bench-widgets: $(VENV)/.installed-browser  ## how fast the sliders are, measured in the browser
+	$(RUN) tests/benchmarks/bench_widgets.py
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
@@ -43,4 +63,9 @@ clean:  ## remove what was built, not what was installed
 $(STAMP): pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+# one optional set of tools, by its name in pyproject.toml
+$(VENV)/.installed-%: $(STAMP)
+	$(VENV)/bin/python -m pip install --quiet --editable '.[$*]'
 	touch $@

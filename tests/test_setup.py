@@ -36,7 +36,9 @@ def test_environment_yml_has_the_names_and_pins_of_pyproject():
 
 
 def test_the_extras_that_the_course_promises_exist():
-    assert {"lite", "test", "site", "bench"} <= set(PROJECT["optional-dependencies"])
+    assert {"lite", "test", "site", "bench", "browser", "classroom"} <= set(
+        PROJECT["optional-dependencies"]
+    )
 
 
 def test_ci_calls_the_readmes_test_command_and_nothing_else():
@@ -48,7 +50,10 @@ def test_ci_calls_the_readmes_test_command_and_nothing_else():
     assert "`make test`" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("target", ["course", "test", "lab", "clean-notebooks", "help"])
+@pytest.mark.parametrize(
+    "target",
+    ["course", "test", "lab", "clean-notebooks", "help", "site", "apps", "dist", "test-browser"],
+)
 def test_make_knows_the_target(target):
     done = subprocess.run(
         ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
@@ -56,11 +61,14 @@ def test_make_knows_the_target(target):
     assert done.returncode == 0, done.stderr
 
 
-def test_lab_listens_on_this_computer_only_and_keeps_its_token():
+@pytest.mark.parametrize(
+    ("target", "flag"), [("lab", "--ip=127.0.0.1"), ("apps", "--Voila.ip=127.0.0.1")]
+)
+def test_servers_listen_on_this_computer_only_and_keep_their_token(target, flag):
     recipe = subprocess.run(
-        ["make", "--dry-run", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    assert "--ip=127.0.0.1" in recipe
+    assert flag in recipe
     assert "token" not in recipe and "password" not in recipe
 
 

@@ -1,6 +1,6 @@
 """What an additive explanation of a prediction is: base value + one value a feature = prediction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ class Attribution:
             additivity_gap=f"{self.additivity_gap:.1e}",
         )
 
-    __str__ = card
+    __str__ = __repr__ = card
 
     def describe(self, k: int = 3) -> str:
         """The explanation in plain sentences; the largest values first, ``k`` of them."""
@@ -66,8 +66,7 @@ class Attribution:
         return (
             f"The {self.output} is {self.prediction:.2f} for this row and {self.base:.2f} on average "
             f"over the {self.n_background} background rows. Largest contributions to the "
-            f"difference: {', '.join(parts)}; together {share:.0%} of all pushes. They say what "
-            "the model does with these values, not what would happen if the person changed them."
+            f"difference: {', '.join(parts)}; together {share:.0%} of all pushes."
         )
 
 
@@ -76,7 +75,7 @@ class Attributions:
     """Shapley values of many predictions against one background.
 
     values, data: (n, d); predictions: (n,); base: the mean output over the background, the same
-    for all rows. ``rows[i]`` is the Attribution of row i.
+    for all rows. ``many[i]`` is the Attribution of row i, ``many[:60]`` the first sixty rows.
     """
 
     features: tuple[str, ...]
@@ -98,7 +97,14 @@ class Attributions:
     def __len__(self) -> int:
         return len(self.values)
 
-    def __getitem__(self, i: int) -> Attribution:
+    def __getitem__(self, i: int | slice) -> "Attribution | Attributions":
+        """The Attribution of one row, or the Attributions of a slice of rows."""
+        if isinstance(i, slice):
+            share = len(self.values[i]) / len(self)
+            return replace(
+                self, values=self.values[i], predictions=self.predictions[i], data=self.data[i],
+                n_evaluations=round(self.n_evaluations * share),
+            )  # fmt: skip
         return Attribution(
             self.features, self.values[i], self.base, float(self.predictions[i]), self.data[i],
             self.method, self.n_background, self.n_evaluations // len(self), None, self.output,
@@ -122,7 +128,7 @@ class Attributions:
             additivity_gap=f"at most {self.additivity_gap:.1e}",
         )
 
-    __str__ = card
+    __str__ = __repr__ = card
 
     def describe(self, k: int = 3) -> str:
         """The most important features of these rows in a plain sentence."""

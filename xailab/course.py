@@ -117,7 +117,7 @@ def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
         for output in cell.get("outputs", []):
             _smaller(output)
             if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
-                text = html.escape(output.data.get("text/plain", "a slider"))
+                text = html.escape(output.data.get("text/plain", "a slider")).rstrip(".")
                 output.data = {
                     "text/html": "<p style='border-left:4px solid #2a6fb0;padding:.4em .8em'>Here "
                     f"the notebook has a live control: {text}. Open it in JupyterLab to use it.</p>"

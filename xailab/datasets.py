@@ -90,13 +90,13 @@ class _Folder:
         name, file, settings = entry
         settings = json.loads(settings)
         image = read_image(self.root / file)
-        mask_file = self.root / settings.get("mask", f"{Path(file).stem}.png")
-        if "box" in settings and not mask_file.is_file():
+        if "box" in settings and "mask" not in settings:
             x0, y0, x1, y1 = settings["box"]
             mask = np.zeros(image.shape[:2], dtype=bool)
             mask[y0:y1, x0:x1] = True
         else:
-            why = "a picture needs a mask (white on the object) or a 'box' [x0, y0, x1, y1]."
+            mask_file = self.root / settings.get("mask", f"{Path(file).stem}_mask.png")
+            why = "a picture needs a mask (0 off the object) or a 'box' [x0, y0, x1, y1]."
             mask = _labels(_existing(mask_file, why)) > 0
         extra = {k: settings[k] for k in ("author", "licence", "source") if k in settings}
         return _photo(
@@ -107,11 +107,11 @@ class _Folder:
 def folder(root: str | Path) -> Lazy:
     """Your own pictures: ``root/annotations.json`` maps a file's name to its settings.
 
-    {"rex.jpg": {"target": 235, "category": "German shepherd", "mask": "rex_mask.png"},
+    {"rex.jpg": {"target": 235, "category": "German shepherd", "mask": "rex.png"},
      "tea.jpg": {"target": 968, "box": [20, 30, 180, 160]}}
 
     target: ImageNet class index (``CNN.target(name)`` finds it). mask: a picture of the same size,
-    0 off the object; without one, NAME.png, or a box [x0, y0, x1, y1] filled. Optional:
+    0 off the object; without it the box [x0, y0, x1, y1], filled, and without both NAME_mask.png. Optional:
     author, licence, source. Raises FileNotFoundError and ValueError that name the file. Notebook 06.
     """
     root = Path(root)

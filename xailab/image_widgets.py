@@ -25,7 +25,8 @@ def _dropdown(description: str, options: list, value: object = None) -> ipw.Drop
     if value is None:  # ipywidgets would start without a choice
         value = options[0][1] if isinstance(options[0], tuple) else options[0]
     return ipw.Dropdown(
-        description=description, options=options, value=value, layout=ipw.Layout(width="28em"),
+        description=description, options=options, value=value,
+        layout=ipw.Layout(width="28em", max_width="98%"),
         style={"description_width": "initial"},
     )  # fmt: skip
 
@@ -123,8 +124,12 @@ def lime_explorer(
             )  # fmt: skip
             known[key] = local
         local = known[key]
-        ax = plots.superpixel_mask(image, local.mask(top), f"the {top} strongest superpixels")
-        return ax, f"{local.n_samples} model calls. {local.describe()}"
+        shown, count = local.mask(top), min(top, len(local.weights))
+        text = (
+            f"Shown: the {count} strongest of {len(local.weights)} superpixels, "
+            f"{(shown != 0).mean():.0%} of the picture. {local.n_samples} model calls. {local.describe()}"
+        )
+        return plots.superpixel_mask(image, shown, f"the {count} strongest superpixels"), text
 
     return panel(
         draw,

@@ -86,7 +86,7 @@ class LocalModel:
             seed="none: the rows were given" if self.seed is None else self.seed,
         )
 
-    __str__ = card
+    __str__ = __repr__ = card
 
     def describe(self, k: int = 3) -> str:
         """The explanation in plain sentences; the strongest conditions first, ``k`` of them."""

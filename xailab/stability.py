@@ -9,7 +9,7 @@ import pandas as pd
 
 from .cards import card
 
-__all__ = ["BAR", "Stability", "jaccard", "repeat", "top_k"]
+__all__ = ["BAR", "Stability", "errors", "jaccard", "repeat", "top_k"]
 
 BAR = {"r2": 0.5, "gap": 0.1, "jaccard": 0.8}
 """The course's bar for reporting: R2 at least, |local - model prediction| at most, Jaccard at least."""
@@ -99,7 +99,7 @@ class Stability:
             verdict="may be reported" if self.reportable else "do not report",
         )
 
-    __str__ = card
+    __str__ = __repr__ = card
 
     def describe(self) -> str:
         """The verdict in a plain sentence."""
@@ -126,3 +126,29 @@ def repeat(
     found = Stability(tuple(explain(seed) for seed in seeds), k)
     jaccard(found.weights, k)  # a wrong k is better refused here than at the first reading
     return found
+
+
+def errors(
+    method: str,
+    estimate: Callable[[int, int], object],
+    truth,
+    sizes: Iterable[int],
+    seeds: Iterable[int] = range(10),
+) -> pd.DataFrame:
+    """How far an estimate of Shapley values is from the truth, for every size and seed.
+
+    estimate: (size, seed) -> Attribution. truth: the exact Attribution of the same row.
+    A line a run: method, size, seed, cost (model evaluations), error (mean |value - true value|, in
+    units of the output) and gap (|additivity gap|). Introduced in notebook 08.
+    """
+    lines, seeds = [], tuple(seeds)
+    for size in sizes:
+        for seed in seeds:
+            found = estimate(size, seed)
+            if found.features != truth.features:
+                raise ValueError("The estimate and the truth must be of the same features.")
+            error = np.abs(found.values - truth.values).mean()
+            lines.append(
+                (method, size, seed, found.n_evaluations, error, abs(found.additivity_gap))
+            )
+    return pd.DataFrame(lines, columns=["method", "size", "seed", "cost", "error", "gap"])

@@ -2,20 +2,20 @@
 
 box.controls: name -> the ipywidgets control. box.readout: an HTML widget whose text says what the
 picture shows. box.picture: the drawn PNG. Setting a control's value redraws at once; an error is
-shown in the readout as one sentence and raised, never swallowed.
+shown in the readout as one sentence and raised, never swallowed. ``threshold_overlay`` alone is
+drawn by the browser.
 """
 
-import html
-import io
 from collections.abc import Callable
 
 import ipywidgets as ipw
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from . import lime_tabular, metrics, plots, shapley, stability
+from .overlay import ThresholdOverlay
+from .panels import Panel
 
 __all__ = [
     "background_slider",
@@ -25,50 +25,9 @@ __all__ = [
     "localisation_explorer",
     "panel",
     "threshold_explorer",
+    "threshold_overlay",
     "what_if",
 ]
-
-
-def _png(ax: Axes) -> bytes:
-    buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png", dpi=90)
-    plt.close(ax.figure)
-    return buffer.getvalue()
-
-
-class Panel(ipw.VBox):
-    """Controls above a picture above a readout; its repr is the readout's text."""
-
-    def __init__(self, draw: Callable[..., tuple[Axes, str]], controls: dict[str, ipw.Widget]):
-        self.controls = controls
-        self.picture = ipw.Image(format="png")
-        self.readout = ipw.HTML()
-        self.text = ""
-        self._draw = draw
-        super().__init__([*controls.values(), self.picture, self.readout])
-        for control in controls.values():
-            control.observe(self._redraw, names="value")
-        self._redraw()
-
-    def _redraw(self, _change=None) -> None:
-        try:
-            ax, text = self._draw(**{name: c.value for name, c in self.controls.items()})
-        except Exception as error:
-            self._say(str(error))
-            raise
-        self.picture.value = _png(ax)
-        self._say(text)
-
-    def _say(self, text: str) -> None:
-        self.text = text
-        self.readout.value = f"<div role='status' aria-live='polite'>{html.escape(text)}</div>"
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        # the whole readout, which ipywidgets would cut after 110 characters
-        return super()._repr_mimebundle_(**kwargs) | {"text/plain": self.text}
 
 
 def panel(draw: Callable[..., tuple[Axes, str]], **controls: ipw.Widget) -> Panel:
@@ -79,7 +38,7 @@ def panel(draw: Callable[..., tuple[Axes, str]], **controls: ipw.Widget) -> Pane
 def _slider(kind, description: str, **settings) -> ipw.Widget:
     return kind(
         description=description, continuous_update=False, style={"description_width": "initial"},
-        layout=ipw.Layout(width="28em"), **settings,
+        layout=ipw.Layout(width="28em", max_width="98%"), **settings,
     )  # fmt: skip
 
 
@@ -248,6 +207,17 @@ def threshold_explorer(image: np.ndarray, heatmap: np.ndarray, mask: np.ndarray)
     )
 
 
+def threshold_overlay(
+    image: np.ndarray, heatmap: np.ndarray | dict[str, np.ndarray], mask: np.ndarray
+) -> ThresholdOverlay:
+    """As ``threshold_explorer``, but drawn in the browser: it follows the finger and needs no kernel.
+
+    heatmap: one map (H, W) or name -> map, which adds a choice of method. controls: threshold,
+    method, colours. The numbers are those of ``metrics``. Introduced in notebook 06.
+    """
+    return ThresholdOverlay(image, heatmap, mask)
+
+
 def localisation_explorer(seen, maps: dict[str, np.ndarray]) -> Panel:
     """Choose a photo and a method, slide the threshold: the overlay and the five metrics follow.
 
@@ -286,7 +256,9 @@ def ladder_explorer(images: list[np.ndarray], ladder) -> Panel:
         said = ", ".join(f"{m} {value:.2f}" for m, value in alike.items())
         name = ladder.layers[rung]
         where = "The network as trained" if rung == 0 else f"Randomised down to {name}"
-        return axes[0, 0], f"{where}: rank correlation with the map as trained: {said}."
+        return axes[
+            0, 0
+        ], f"Picture {picture}. {where}: rank correlation with the map as trained: {said}."
 
     return panel(
         draw,

@@ -1,0 +1,163 @@
+"""Sliders in a real JupyterLab: a small notebook with every kind, then the course's own notebooks."""
+
+import re
+
+import nbformat
+import numpy as np
+import pytest
+from moves import move_each_kind, state
+
+from xailab import course, metrics, overlay
+
+SMALL = [
+    """import ipywidgets as ipw
+import numpy as np
+import time
+from xailab import plots, widgets
+rng = np.random.default_rng(0)
+h = rng.random((24, 32))
+mask = np.zeros((24, 32), bool)
+mask[6:15, 8:20] = True
+black = np.zeros((24, 32, 3), np.uint8)""",
+    """def draw(n, kind, flag, wait):
+    time.sleep(wait)
+    if kind == "bad":
+        raise ValueError("This kind is not to be had; take another.")
+    return plots.heatmap(h * n / 100, f"{kind} {flag}"), f"n {n}, kind {kind}, flag {flag}."
+made = widgets.panel(
+    draw, n=ipw.IntSlider(50, max=100, continuous_update=False),
+    kind=ipw.Dropdown(options=["a", "b", "bad"]), flag=ipw.Checkbox(),
+    wait=ipw.Dropdown(options=[0, 1.5]),
+)
+made""",
+    'over = widgets.threshold_overlay(black, {"one": h, "two": 1 - h}, mask)\nover',
+    "print(over.text)",
+]
+RNG = np.random.default_rng(0)
+HEAT = RNG.random((24, 32))
+MASK = np.zeros((24, 32), bool)
+MASK[6:15, 8:20] = True
+
+
+@pytest.fixture
+def small(tmp_path, open_notebook):
+    cells = [nbformat.v4.new_code_cell(source) for source in SMALL]
+    path = tmp_path / "small.ipynb"
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": course.KERNEL}), path
+    )
+    notebook = open_notebook(path)
+    notebook.run_all()
+    return notebook
+
+
+def expected(name: str, step: int) -> str:
+    h = {"one": HEAT, "two": 1 - HEAT}[name]
+    scores = metrics.localisation(h, MASK, step / 100)
+    numbers = ", ".join(f"{key} {value:.2f}" for key, value in scores.items())
+    share = metrics.region(h, step / 100).mean()
+    return f"{name}: threshold {step / 100:.2f} marks {share:.0%} of the picture; {numbers}."
+
+
+COLOURED = """c => {
+    const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+    const on = [];
+    for (let i = 0; i < d.length; i += 4) on.push(d[i] + d[i + 1] + d[i + 2] > 0 ? 1 : 0);
+    return on;
+}"""
+
+
+def test_panels_and_overlay_follow_the_hand(small, page):
+    panel = page.locator(".xailab-panel")
+    assert move_each_kind(panel) == ["slider", "choice", "box"]
+
+    # many keys at once: the last one wins
+    handle = panel.locator(".noUi-handle").first
+    for _ in range(15):
+        handle.press("ArrowRight", no_wait_after=True)
+    page.get_by_text("n 66, kind b, flag True.").wait_for(timeout=20_000)
+
+    # an error is one sentence, and the next choice mends it
+    kind = panel.locator("select").first
+    kind.select_option("bad")
+    panel.locator(".xailab-error").wait_for(timeout=20_000)
+    assert panel.locator("[role=alert]").inner_text() == "This kind is not to be had; take another."
+    kind.select_option("a")
+    page.get_by_text("n 66, kind a, flag True.").wait_for(timeout=20_000)
+    assert not panel.locator(".xailab-error").count()
+
+    # something slow shows that it works on it, and then the result
+    panel.locator("select").nth(1).select_option("1.5")
+    page.wait_for_function(
+        """() => {
+            const img = document.querySelector('.xailab-busy img');
+            return img && Number(getComputedStyle(img).opacity) < 0.6;
+        }""",
+        timeout=5_000,
+    )
+    page.wait_for_selector(".xailab-panel:not(.xailab-busy)", timeout=20_000)
+
+    # the overlay: every step by the keyboard says and draws what metrics says
+    over = page.locator(".xailab-overlay[data-ready]")
+    over.wait_for(timeout=20_000)
+    slider, readout = over.get_by_role("slider"), over.locator(".xailab-readout")
+    assert (
+        slider.get_attribute("type") == "range" and readout.get_attribute("aria-live") == "polite"
+    )
+    canvas = over.locator("canvas").first
+    for name in ("one", "two"):
+        over.get_by_label("method").select_option(name)
+        slider.focus()
+        slider.press("Home")
+        for step in range(1, 101):
+            assert readout.inner_text() == expected(name, step)
+            if step in (1, 37, 50, 99, 100):
+                h = {"one": HEAT, "two": 1 - HEAT}[name]
+                drawn = np.reshape(canvas.evaluate(COLOURED), h.shape) > 0
+                np.testing.assert_array_equal(drawn, metrics.region(h, step / 100))
+                assert canvas.get_attribute("aria-label") == expected(name, step)
+            slider.press("ArrowRight")
+
+    # Python has heard of it
+    slider.press("Home")
+    page.locator(".jp-CodeCell .cm-content").last.click()
+    page.keyboard.press("Control+Enter")
+    page.locator(".jp-OutputArea-output pre", has_text=expected("two", 1)).wait_for(timeout=20_000)
+
+    # colours: another table, the same words
+    said, looked = readout.inner_text(), canvas.evaluate("c => c.toDataURL()")
+    over.get_by_label("colours").select_option("blue to yellow")
+    assert readout.inner_text() == said and canvas.evaluate("c => c.toDataURL()") != looked
+    assert set(over.get_by_label("colours").locator("option").all_inner_texts()) == set(
+        overlay.PALETTES
+    )
+
+
+def _panels(notebook) -> int:
+    """How many slider cells a notebook has, by its source."""
+    source = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+    return len(re.findall(r"widgets\.(?!upload|METHOD_NAMES|threshold_overlay)[a-z_]+\(", source))
+
+
+@pytest.mark.course
+@pytest.mark.parametrize("path", course.notebook_paths(), ids=lambda path: path.stem)
+def test_the_course_runs_and_its_sliders_move(path, page, open_notebook):
+    notebook = open_notebook(path)
+    notebook.run_all()
+    panels = page.locator(".xailab-panel")
+    assert panels.count() >= _panels(nbformat.read(path, as_version=4))
+    for place in range(panels.count()):
+        panel = panels.nth(place)
+        panel.scroll_into_view_if_needed()
+        picture, text = state(panel)
+        assert picture and text
+        assert move_each_kind(panel), f"nothing to move in panel {place}"
+    for over in page.locator(".xailab-overlay").all():
+        slider, readout = over.get_by_role("slider"), over.locator(".xailab-readout")
+        said, looked = (
+            readout.inner_text(),
+            over.locator("canvas").first.evaluate("c => c.toDataURL()"),
+        )
+        slider.press("ArrowRight")
+        assert readout.inner_text() != said
+        assert over.locator("canvas").first.evaluate("c => c.toDataURL()") != looked

@@ -1,0 +1,60 @@
+"""What all figures share: the settings, the colours, an Axes when none is given, plain curves."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+__all__ = [
+    "HEAT",
+    "LOWERS",
+    "LOW_HIGH",
+    "NEUTRAL",
+    "RAISES",
+    "axes_or_new",
+    "colours",
+    "curves",
+    "style",
+]
+
+RAISES, LOWERS, NEUTRAL = "#d1600f", "#2a6fb0", "#8a8a8a"
+LOW_HIGH = LinearSegmentedColormap.from_list("low_high", ["#2a6fb0", "#c9c9c9", "#d1600f"])
+HEAT = "inferno"
+
+
+def style() -> None:
+    """The course's figure settings, called once in a notebook's first cell."""
+    plt.rcParams.update({
+        "figure.figsize": (7, 3.6), "figure.dpi": 100, "figure.constrained_layout.use": True,
+        "font.size": 10, "axes.titlesize": 11, "axes.spines.top": False,
+        "axes.spines.right": False, "image.cmap": HEAT, "axes.titlelocation": "left",
+    })  # fmt: skip
+
+
+def axes_or_new(ax: Axes | None, height: float = 3.6, width: float = 7.0) -> Axes:
+    """``ax`` itself, or a new one of this size in inches."""
+    if ax is not None:
+        return ax
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def colours(values: Sequence[float]) -> list[str]:
+    """Orange for what raises, blue for what lowers (and for zero)."""
+    return [RAISES if v > 0 else LOWERS for v in values]
+
+
+def curves(
+    x: np.ndarray, lines: dict[str, np.ndarray], xlabel: str, ylabel: str, ax: Axes | None = None
+) -> Axes:
+    """Several lines over one x, told apart by colour and dash and named in a legend. Notebook 02."""
+    ax = axes_or_new(ax)
+    dashes = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1))]
+    inks = ["#000000", "#d1600f", "#2a6fb0", "#3d8f6f", "#9c5fa8", "#8a6d1f"]
+    for i, (name, y) in enumerate(lines.items()):
+        ax.plot(x, y, ls=dashes[i % 6], color=inks[i % 6], label=name)
+    ax.legend(frameon=False, fontsize=9)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    return ax

@@ -1,0 +1,251 @@
+"""From pictures to a table: what the network saw, its maps, their scores.
+
+An item is anything with ``name``, ``image``, ``mask`` and ``target``: a Photo, a Scene, your own.
+All names can be had from ``evaluate`` too, which adds runs over thousands of pictures.
+"""
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from . import cam, controls, metrics
+from .faithfulness import perturbation_curves
+from .scenes import grid_quartets, tile
+
+__all__ = [
+    "CONTROLS", "Seen", "by_method", "conditions", "curves", "grid_game", "in_boxes", "maps",
+    "means", "over", "perturbation", "recognised", "see", "summary", "table",
+]  # fmt: skip
+
+CONTROLS = ("input_gradient", "edge_map", "centre_blob", "random_map")
+SCORES = (*metrics.LOCALISATION, "pointing")
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An item as the network saw it: resized, cropped, and how much of the object that left.
+
+    image: (H, W, 3) uint8. mask: (H, W) bool. kept: the share of the object's pixels inside the
+    crop. size: the share of the view that is object.
+    """
+
+    name: str
+    image: np.ndarray
+    mask: np.ndarray
+    target: int
+    kept: float
+
+    @property
+    def size(self) -> float:
+        return float(self.mask.mean())
+
+
+def see(cnn, items: Iterable, least: float = 0.5) -> tuple[Seen, ...]:
+    """The items as the network sees them, without those of which the crop leaves less than ``least``.
+
+    The rule looks at masks only, never at a heat map, so it cannot favour a method. Notebook 06.
+    """
+    seen = []
+    for item in items:
+        view = cnn.view(item.image)
+        mask = cnn.view_mask(item.mask)
+        scale = 1.0
+        if item.mask.shape != mask.shape:
+            scale = (cnn.resize / min(item.mask.shape)) ** 2
+        kept = min(1.0, mask.sum() / max(1.0, item.mask.sum() * scale))
+        if mask.any() and kept >= least:
+            seen.append(Seen(item.name, view, mask, int(item.target), float(kept)))
+    return tuple(seen)
+
+
+def maps(
+    cnn,
+    seen: Sequence[Seen],
+    methods: Sequence[str] = tuple(cam.METHODS),
+    layer: str | None = None,
+    controls: Sequence[str] = (),
+    batch_size: int = 8,
+) -> dict[str, np.ndarray]:
+    """The heat maps of several methods and controls for all views: name -> (n, H, W) in [0, 1].
+
+    Raises ValueError for unknown names. Each view's random map has a seed of its own: the view's
+    name, so it does not depend on the batch. Notebook 06.
+    """
+    unknown = [c for c in controls if c not in CONTROLS]
+    if unknown or not seen:
+        raise ValueError(
+            f"controls must be out of {list(CONTROLS)} and there must be at least one view; "
+            f"got {list(controls)} and {len(seen)} views."
+        )
+    parts: dict[str, list] = {name: [] for name in (*methods, *controls)}
+    for i in range(0, len(seen), batch_size):
+        batch = seen[i : i + batch_size]
+        x = torch.cat([cnn.preprocess(s.image) for s in batch])
+        targets = torch.tensor([s.target for s in batch], device=x.device)
+        found = cam.heatmaps(cnn, x, layer, targets, methods) if methods else {}
+        for name in controls:
+            found[name] = _control(name, cnn, batch, x, targets)
+        for name, heat in found.items():
+            parts[name].append(heat.astype(np.float32))
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def _control(name, cnn, batch, x, targets) -> np.ndarray:
+    if name == "input_gradient":
+        return controls.input_gradient(cnn.model, x, targets)
+    if name == "edge_map":
+        return np.stack([controls.edge_map(s.image) for s in batch])
+    if name == "centre_blob":
+        return np.stack([controls.centre_blob(s.mask.shape) for s in batch])
+    return np.stack([controls.random_map(s.mask.shape, _seed(s.name)) for s in batch])
+
+
+def _seed(name: str) -> int:
+    return int.from_bytes(name.encode()[-8:], "little")  # hash() differs from run to run
+
+
+def table(
+    maps: dict[str, np.ndarray], seen: Sequence[Seen], threshold: float = 0.5
+) -> pd.DataFrame:
+    """One row for each view and method: name, method, target, size, kept, and six scores. Notebook 06."""
+    rows = []
+    with warnings.catch_warnings():  # an empty map scores 0; its row says so
+        warnings.simplefilter("ignore")
+        for method, heatmaps in maps.items():
+            for view, h in zip(seen, heatmaps, strict=True):
+                scores = metrics.localisation(h, view.mask, threshold)
+                scores["pointing"] = float(metrics.pointing_game(h, view.mask))
+                about = {"name": view.name, "method": method, "target": view.target}
+                rows.append(about | {"size": view.size, "kept": view.kept} | scores)
+    return pd.DataFrame(rows)
+
+
+def summary(
+    scores: pd.DataFrame, columns: Sequence[str] = SCORES, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """Means with bootstrap intervals, a row for each method: cells are ``metrics.Interval``. Notebook 06."""
+    return pd.DataFrame({
+        column: {
+            method: metrics.bootstrap_interval(group[column], level, seed)
+            for method, group in scores.groupby("method", sort=False)
+        }
+        for column in columns
+    })  # fmt: skip
+
+
+def in_boxes(seen: Sequence[Seen]) -> tuple[Seen, ...]:
+    """The same views, with the box around each mask in the mask's place. Notebook 06."""
+    return tuple(dataclasses.replace(s, mask=metrics.box_mask(s.mask)) for s in seen)
+
+
+def by_method(scores: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
+    """One score of a ``table``, picture by picture: method -> (n,). Notebook 06."""
+    groups = scores.groupby("method", sort=False)
+    return {method: group[column].to_numpy() for method, group in groups}
+
+
+def over(
+    maps: dict[str, np.ndarray], items: Sequence, score: Callable[[np.ndarray, object], float]
+) -> dict[str, np.ndarray]:
+    """A score of your own for every map and its item: method -> (n,). score(heatmap, item). Notebook 06."""
+    return {
+        method: np.array([score(h, item) for h, item in zip(heatmaps, items, strict=True)])
+        for method, heatmaps in maps.items()
+    }
+
+
+def means(values: dict[str, np.ndarray], seed: int = 0) -> dict[str, metrics.Interval]:
+    """The mean of each method's values with its 95 % bootstrap interval. Notebook 06."""
+    return {method: metrics.bootstrap_interval(v, seed=seed) for method, v in values.items()}
+
+
+def conditions(
+    maps: dict[str, np.ndarray], seen: Sequence[Seen], thresholds: Sequence[float] = (0.1, 0.3, 0.7)
+) -> dict[str, dict[str, np.ndarray]]:
+    """The IoUs of the same maps under other eyes: condition -> method -> (its photos,). Notebook 06.
+
+    Other thresholds; boxes in place of masks; animals or things; the half with the smaller or the
+    larger objects. All but the first at threshold 0.5.
+    """
+    found = {
+        f"threshold {t}": over(maps, seen, lambda h, s, t=t: metrics.iou(h, s.mask, t))
+        for t in thresholds
+    }
+    at_half = over(maps, seen, lambda h, s: metrics.iou(h, s.mask))
+    found["box, not mask"] = over(maps, in_boxes(seen), lambda h, s: metrics.iou(h, s.mask))
+    animal = np.array([s.target < 398 for s in seen])  # ImageNet counts its animals first
+    small = np.array([s.size for s in seen]) < np.median([s.size for s in seen])
+    groups = {"animals": animal, "things": ~animal, "small objects": small, "large objects": ~small}
+    for name, rows in groups.items():
+        found[name] = {method: values[rows] for method, values in at_half.items()}
+    return found
+
+
+def curves(
+    maps: dict[str, np.ndarray],
+    seen: Sequence[Seen],
+    thresholds: Sequence[float],
+    score: str = "iou",
+) -> dict[str, np.ndarray]:
+    """One score at every threshold: method -> (n, len(thresholds)). Notebook 06."""
+    return {
+        method: np.stack([
+            metrics.threshold_curve(h, view.mask, thresholds)[score]
+            for h, view in zip(heatmaps, seen, strict=True)
+        ])
+        for method, heatmaps in maps.items()
+    }  # fmt: skip
+
+
+def recognised(cnn, scenes: Sequence, top: int = 5) -> list:
+    """The scenes of which every object's class is among the network's ``top`` guesses. Notebook 06.
+
+    Where the network does not see an object there is nothing to explain.
+    """
+    order = np.argsort(-cnn.predict_proba([s.image for s in scenes]), axis=1, kind="stable")
+    guesses = order[:, :top].tolist()
+    return [s for s, guess in zip(scenes, guesses, strict=True) if set(s.targets) <= set(guess)]
+
+
+def perturbation(
+    cnn, seen: Sequence[Seen], maps: dict[str, np.ndarray], kind: str = "deletion",
+    steps: int = 6, fill: str = "blur",
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Deletion or insertion areas for all maps and views: method -> (n,), mean probabilities.
+
+    Small is good for "deletion", large for "insertion". Raises ValueError for another kind. Notebook 07.
+    """
+    if kind not in ("deletion", "insertion"):
+        raise ValueError(f"kind must be 'deletion' or 'insertion', not {kind!r}.")
+    areas: dict[str, list] = {method: [] for method in maps}
+    for i, view in enumerate(seen):
+        x, here = cnn.preprocess(view.image), {method: a[i] for method, a in maps.items()}
+        curves = perturbation_curves(
+            cnn.model, x, here, view.target, kind == "insertion", steps, fill
+        )
+        for method, curve in curves.items():
+            areas[method].append(curve.auc)
+    return {method: np.array(values) for method, values in areas.items()}
+
+
+def grid_game(
+    cnn, seen: Sequence[Seen], methods: Sequence[str], n: int = 8, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """The grid pointing game: method -> (4 n,), the share of heat in the cell of the class asked for.
+
+    n pictures of 2 x 2 views of four classes; each class is asked for once. Chance is 1/4.
+    Needs a network that takes pictures of any size. Bohle et al. 2021. Notebook 06.
+    """
+    shares: dict[str, list] = {m: [] for m in methods}
+    for four in grid_quartets([view.target for view in seen], n, seed):
+        x = tile(torch.cat([cnn.preprocess(seen[i].image) for i in four]))
+        for cell, i in enumerate(four):
+            found = cam.heatmaps(cnn, x, target=seen[i].target, methods=methods)
+            for m in methods:
+                shares[m].append(metrics.grid_share(found[m][0], cell))
+    return {m: np.array(values) for m, values in shares.items()}

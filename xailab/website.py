@@ -1,0 +1,204 @@
+"""The course as a site: python -m xailab.website [--out build/site]
+
+Runs the notebooks whose executed copies are out of date, adds glossary, notation, bibliography, the
+claims ledger and the package's pages, and calls Sphinx. Needs the extra ``site`` and npm; the pages
+then ask nothing of any other host. Page by page: notebooks/site.
+"""
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+
+from . import course
+
+ROOT = course.NOTEBOOKS.parent
+PAGES = course.NOTEBOOKS / "site"
+SCRIPTS = {  # npm package -> the file a page needs
+    "@jupyter-widgets/html-manager@1.0.15": "dist/embed-amd.js",
+    "requirejs@2.3.8": "require.js",
+}
+VERDICTS = ("holds with limits", "does not hold", "holds")
+HERE = """// tells RequireJS that anywidget lies beside these pages
+require.config({ paths: { anywidget: document.documentElement.dataset.content_root + "_static/anywidget" } });
+"""
+
+
+# --- executed copies ---------------------------------------------------------------------------
+
+
+def _mark(path: Path) -> str:
+    """A sum over the notebook and everything it may import: another sum, another run."""
+    package = sorted((ROOT / "xailab").rglob("*.py")) + sorted((ROOT / "xailab").rglob("static/*"))
+    digest = hashlib.sha256(path.read_bytes())
+    for file in package:
+        if file.name not in {"website.py", "course.py"}:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _execute(path: Path, copy: Path) -> float:
+    start = time.perf_counter()
+    mark = _mark(path)
+    notebook = course.run(path)
+    notebook.metadata["xailab"] = {"mark": mark}
+    course.write(notebook, copy)
+    return time.perf_counter() - start
+
+
+def execute(paths: list[Path], out: Path) -> list[Path]:
+    """Executed copies of the notebooks in ``out``, pictures and widget states included."""
+    out.mkdir(parents=True, exist_ok=True)
+    copies, stale = [out / path.name for path in paths], []
+    for path, copy in zip(paths, copies, strict=True):
+        known = copy.exists() and nbformat.read(copy, 4).metadata.get("xailab", {}).get("mark")
+        if known != _mark(path):
+            stale.append((path, copy))
+    with ProcessPoolExecutor(2) as pool:
+        jobs = [pool.submit(_execute, *pair) for pair in stale]
+        for (path, _), job in zip(stale, jobs, strict=True):
+            print(f"  ran {path.name} ({job.result():.0f} s)", flush=True)
+    return copies
+
+
+# --- generated pages ---------------------------------------------------------------------------
+
+
+def claims(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
+    """The rows of a notebook's "What we measured" table: statement, verdict, measured on.
+
+    Raises ValueError for a row whose verdict does not begin with one of VERDICTS.
+    """
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    text = text.split("## What we measured", 1)[1].split("\n## ", 1)[0]
+    lines = [line.strip() for line in text.splitlines()]
+    start = next(i for i, line in enumerate(lines) if line.startswith("| statement"))
+    rows = []
+    for line in lines[start + 2 :]:  # below the head and its rule, to the table's end
+        if not line.startswith("|"):
+            break
+        rows.append(tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))))
+    for statement, verdict, _ in rows:
+        if not verdict.startswith(VERDICTS):
+            raise ValueError(f"The verdict of {statement!r} must begin with {', '.join(VERDICTS)}.")
+    return rows
+
+
+def ledger(paths: list[Path]) -> str:
+    """The claims ledger as a Markdown page: every claim that a notebook measured, with its verdict."""
+    count, body = dict.fromkeys(VERDICTS, 0), []
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+        body += [f"\n## {title}\n", f"[The notebook]({path.stem}.ipynb)\n"]
+        body += ["| statement | verdict | measured on |", "|---|---|---|"]
+        for row in claims(notebook):
+            count[next(v for v in VERDICTS if row[1].startswith(v))] += 1
+            body.append(f"| {' | '.join(row)} |")
+    said = ", ".join(f"**{n}** {verdict}" for verdict, n in count.items())
+    return (
+        "# Claims ledger\n\nEvery statement that the notebooks put to the test, in their own words. "
+        f"Of {sum(count.values())}: {said}.\n" + "\n".join(body) + "\n"
+    )
+
+
+def api_pages(folder: Path) -> None:
+    """One page a module, from its docstrings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = sorted(p.stem for p in (ROOT / "xailab").glob("*.py") if p.stem != "__init__")
+    for name in names:
+        title = f"xailab.{name}"
+        body = f".. automodule:: {title}\n   :members:\n   :undoc-members:\n"
+        (folder / f"{name}.rst").write_text(f"{title}\n{'=' * len(title)}\n\n{body}")
+    listed = "\n".join(f"   {name}" for name in names)
+    (folder / "index.rst").write_text(
+        "The package\n===========\n\nOne subject a module; formulas are pure functions on arrays.\n\n"
+        f".. toctree::\n   :maxdepth: 1\n\n{listed}\n"
+    )
+
+
+def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook as a page: big pictures as JPEG; sliders that need a kernel get the tag still-panel.
+
+    The style sheet hides their controls and says that they come to life in JupyterLab.
+    """
+    state = notebook.metadata.get("widgets", {}).get(
+        "application/vnd.jupyter.widget-state+json", {"state": {}}
+    )["state"]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            continue
+        for output in cell.get("outputs", []):
+            course._smaller(output)
+            view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
+            if view and state.get(view["model_id"], {}).get("model_module") != "anywidget":
+                cell.metadata["tags"] = [*cell.metadata.get("tags", []), "still-panel"]
+    return notebook
+
+
+# --- building ----------------------------------------------------------------------------------
+
+
+def scripts(cache: Path, static: Path) -> None:
+    """The pages' JavaScript: two files by npm into ``cache``, anywidget's own from its package."""
+    static.mkdir(parents=True, exist_ok=True)
+    if not all(
+        (cache / "node_modules" / p.rpartition("@")[0] / f).exists() for p, f in SCRIPTS.items()
+    ):
+        cache.mkdir(parents=True, exist_ok=True)
+        npm = shutil.which("npm")
+        if npm is None:
+            raise FileNotFoundError("npm is missing: install Node.js, or use make course instead.")
+        command = [npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*command, "--prefix", str(cache), *SCRIPTS], check=True)
+    for package, file in SCRIPTS.items():
+        shutil.copy(cache / "node_modules" / package.rpartition("@")[0] / file, static)
+    shutil.copy(
+        Path(sys.prefix) / "share/jupyter/nbextensions/anywidget/index.js", static / "anywidget.js"
+    )
+    (static / "anywidget-here.js").write_text(HERE)
+
+
+def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
+    """Bring the sources together in ``work``, build the site in ``out``; returns its first page."""
+    paths = paths or course.notebook_paths()
+    print(f"{len(paths)} notebooks:", flush=True)
+    copies = execute(paths, work / "executed")
+    start = time.perf_counter()
+    source = work / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(PAGES, source)
+    shutil.copy(course.NOTEBOOKS / "cover.jpg", source)
+    scripts(work / "js", source / "_static")
+    shutil.copy(Path(__file__).parent / "static" / "panels.css", source / "_static")
+    shutil.move(source / "site.css", source / "_static" / "site.css")
+    for copy in copies:
+        nbformat.write(still(nbformat.read(copy, as_version=4)), source / copy.name)
+    (source / "claims.md").write_text(ledger(paths), encoding="utf-8")
+    api_pages(source / "api")
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(work / "doctrees")]
+    subprocess.run([*command, str(source), str(out)], check=True)
+    print(f"built in {time.perf_counter() - start:.0f} s after the notebooks had run")
+    return out / "index.html"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m xailab.website", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/site"))
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
+    chosen = parser.parse_args(arguments)
+    first = build(chosen.out, chosen.out.parent / "site-work", chosen.notebooks or None)
+    print(f"The site is at {first.resolve().as_uri()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
