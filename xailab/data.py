@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from .scenes import Scene, scenes
+from .scenes import Scene, compose
 
 __all__ = [
     "Adult", "Photo", "Scene", "adult", "data_dir", "photo", "photos", "read_image", "scenes",
@@ -174,6 +175,18 @@ def photos() -> tuple[Photo, ...]:
     Introduced in notebook 04; measured on in notebook 06.
     """
     return tuple(_load_photo(entry) for entry in _catalogue())
+
+
+def scenes(
+    n: int, objects: int = 1, same_class: bool | None = None, seed: int = 0, *,
+    share: float | Sequence[float] = 0.95, size: int = 224, photos: Sequence[Photo] | None = None,
+) -> tuple[Scene, ...]:  # fmt: skip
+    """n seeded compositions with exact masks, cut from the course's photos (or from ``photos``).
+
+    Settings and errors are those of ``xailab.scenes.compose``. Notebook 06.
+    """
+    sources = [_load_photo(entry) for entry in _catalogue()] if photos is None else photos
+    return compose(sources, n, objects, same_class, seed, share=share, size=size)
 
 
 def photo(name: str) -> Photo:

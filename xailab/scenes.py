@@ -6,12 +6,15 @@ small beside large, each with its mask known to the pixel.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
-__all__ = ["Scene", "grid_quartets", "scenes", "tile"]
+if TYPE_CHECKING:  # reading the table needs no neural network library
+    import torch
+
+__all__ = ["Scene", "compose", "grid_quartets", "tile"]
 
 GROUNDS = ("grass", "gravel", "brick")
 
@@ -82,17 +85,17 @@ def _slots(objects: int, size: int, wide: bool) -> list[tuple[int, int, int, int
     return [(i % columns * w, i // columns * h, w, h) for i in range(objects)]
 
 
-def scenes(
-    n: int, objects: int = 1, same_class: bool | None = None, seed: int = 0, *,
-    share: float | Sequence[float] = 0.95, size: int = 224, photos: Sequence | None = None,
+def compose(
+    photos: Sequence, n: int, objects: int = 1, same_class: bool | None = None, seed: int = 0, *,
+    share: float | Sequence[float] = 0.95, size: int = 224,
 ) -> tuple[Scene, ...]:  # fmt: skip
     """n seeded compositions of 1 to 4 cut-out objects, each with its exact mask.
 
-    objects: how many in a scene. same_class: True pastes one object several times (every second
+    photos: the photos to cut from; those with one whole object serve. objects: how many in a
+    scene. same_class: True pastes one object several times (every second
     one mirrored), False takes objects of different classes, None draws at random. share: how much of its
     slot an object fills, one number or one for each object (0.9 and 0.3: large and small).
-    size: pixels a side; 224 is what Lite0 sees uncropped. photos: the photos to cut from,
-    None takes those of the course with one whole object. Each scene's place on its ground, and the objects'
+    size: pixels a side; 224 is what Lite0 sees uncropped. Each scene's place on its ground, and the objects'
     places in their slots, follow from seed and number, so scene 3 of 5 is scene 3 of 50.
     Raises ValueError for a number of objects or a share that does not fit. Notebook 06.
     """
@@ -103,10 +106,6 @@ def scenes(
         raise ValueError(
             f"share must be in (0, 1], one number or {objects} of them, not {share!r}."
         )
-    if photos is None:
-        from . import data
-
-        photos = data.photos()
     photos = [p for p in photos if _whole(p)]
     if same_class is False and len({p.target for p in photos}) < objects:
         raise ValueError(f"There are no {objects} classes among the photos with one whole object.")
@@ -165,12 +164,13 @@ def grid_quartets(targets: Sequence[int], n: int, seed: int = 0) -> np.ndarray:
     return np.array(found)
 
 
-def tile(x: torch.Tensor) -> torch.Tensor:
+def tile(x: "torch.Tensor") -> "torch.Tensor":
     """Four inputs as one picture of 2 x 2: (4, C, H, W) -> (1, C, 2H, 2W), row by row. Notebook 06.
 
     A network that ends in global average pooling takes the larger picture as it is.
     """
     if x.ndim != 4 or len(x) != 4:
         raise ValueError(f"tile takes four inputs (4, C, H, W), not {tuple(x.shape)}.")
-    rows = [torch.cat([x[i], x[i + 1]], dim=2) for i in (0, 2)]
-    return torch.cat(rows, dim=1)[None]
+    _, channels, height, width = x.shape
+    grid = x.reshape(2, 2, channels, height, width).permute(2, 0, 3, 1, 4)
+    return grid.reshape(1, channels, 2 * height, 2 * width)
