@@ -90,7 +90,7 @@ class Record:
             raise RuntimeError("There is no tape to replay; use record(model, layer, tape=True).")
         if self._leaf is None:
             return self.activations  # says that the layer did not run
-        return self._tape.replay(edited.clone(), row)  # code behind may write into it in place
+        return self._tape.replay(edited, row)
 
 
 class _Kept:
@@ -114,8 +114,8 @@ def _keep(values):
 class _Tape:
     """The outputs of every module that finished before the layer ran, in the order they ran.
 
-    Of modules inside another finished one nothing is kept: the outer one's answer will do. On
-    replay their ``forward`` is shadowed, for the length of one call, by the taped answer.
+    Of a module that finished inside another finished one only the outer is kept. On replay
+    their ``forward`` is shadowed, for the length of one call, by the taped answer.
     """
 
     def __init__(self, model: nn.Module, layer: nn.Module):
@@ -124,13 +124,6 @@ class _Tape:
         self.batch = 1
         self.answers: list[tuple[nn.Module, object]] = []
         self._open: list[list[tuple[nn.Module, object]]] = []
-        names = [n for n, m in model.named_modules(remove_duplicate=False) if m is layer]
-        self._around = {
-            model.get_submodule(".".join(parts[:i]))
-            for parts in (name.split(".") for name in names)
-            for i in range(len(parts))
-        }  # the modules that hold the layer
-        self._closed = 0  # how many modules that do not hold the layer are running
         self._done = self._copy = False
         self.replaying = False
 
@@ -145,40 +138,30 @@ class _Tape:
         if self._done:
             return
         if module is self.model:
-            self.inputs, self._open, self._closed = _keep((args, kwargs)), [], 0
+            self.inputs, self._open = _keep((args, kwargs)), []
             sizes = [len(v) for v in tree_leaves((args, kwargs)) if torch.is_tensor(v) and v.ndim]
             self.batch = sizes[0] if sizes else 1
         if module is self.layer:
             self.answers = [answer for level in self._open for answer in level]
             self._done = True
-        elif module in self._around:
-            self._open.append([])
         else:
-            self._closed += 1
+            self._open.append([])
 
     def _leave(self, module: nn.Module, args: tuple, output: object) -> None:
-        if self._done:
-            return
-        if module in self._around:
+        if not self._done:
             self._open.pop()
-        else:
-            self._closed -= 1
-        if self._open and not self._closed:  # not open: the model is through without the layer
-            self._open[-1].append((module, _keep(output)))
+            if self._open:  # else the model itself is through, and the layer never ran
+                self._open[-1].append((module, _keep(output)))
 
-    def replay(
-        self, edited: torch.Tensor, row: int, also: tuple[nn.Module, torch.Tensor] | None = None
-    ) -> torch.Tensor:
-        """The output had the layer returned ``edited``, and, where ``also`` names a module behind
-        it with an answer, had that module returned that."""
+    def replay(self, edited: torch.Tensor, row: int) -> torch.Tensor:
         if not self._copy:
             try:  # taped rows are shown n times without taking memory n times
-                return self._run(edited, row, also)
+                return self._run(edited, row)
             except RuntimeError:  # unless the model writes into one of them (out += identity)
                 self._copy = True
-        return self._run(edited, row, also)
+        return self._run(edited, row)
 
-    def _run(self, edited: torch.Tensor, row: int, also) -> torch.Tensor:
+    def _run(self, edited: torch.Tensor, row: int) -> torch.Tensor:
         def rows(kept):
             n = len(edited)
             return tree_map(
@@ -189,14 +172,10 @@ class _Tape:
         queues: dict[nn.Module, list] = {}
         for module, output in [*self.answers, (self.layer, None)]:
             queues.setdefault(module, []).append(output)
-        given = {self.layer: edited}
-        if also is not None:
-            queues.setdefault(also[0], []).append(None)
-            given[also[0]] = also[1]
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
             for module, outputs in queues.items():
-                _shadow(stack, module, outputs, given.get(module), rows)
+                _shadow(stack, module, outputs, edited if module is self.layer else None, rows)
             stack.callback(setattr, self, "replaying", False)
             self.replaying = True
             args, kwargs = rows(self.inputs)
@@ -212,7 +191,7 @@ def _shadow(stack: ExitStack, module: nn.Module, outputs: list, edited, rows) ->
         if not waiting:
             return own(*args, **kwargs)
         taped = waiting.pop(0)
-        return edited if taped is None else rows(taped)
+        return rows(taped) if edited is None else edited.clone()
 
     module.forward = answer
     stack.callback(setattr, module, "forward", own) if had else stack.callback(
