@@ -108,20 +108,31 @@ def _checked(x, background) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], Ca
     return row, b, features, wrap
 
 
+def _mixtures(x: np.ndarray, b: np.ndarray, who: np.ndarray) -> np.ndarray:
+    """Rows (m, 2^k, d): row c of b[i] takes from x the features who[i, j] of the bits j set in c.
+
+    Built by doubling: the coalitions with player j are those without it, once more, with x's value.
+    """
+    (m, k), each = who.shape, np.arange(len(who))
+    rows = np.empty((m, 2**k, len(x)))
+    rows[:, 0] = b
+    for j in range(k):
+        with_j = slice(2**j, 2 ** (j + 1))
+        rows[:, with_j] = rows[:, : 2**j]
+        rows[each, with_j, who[:, j]] = x[who[:, j]][:, None]
+    return rows
+
+
 def _exact(predict, x, background, wrap) -> tuple[np.ndarray, float, float, int]:
     """Shapley values, base, prediction and number of evaluations; see ``exact``."""
-    d = len(x)
     differs = background != x
     players = differs.sum(1)
-    phi, base, evaluations = np.zeros(d), 0.0, 0
+    phi, base, evaluations = np.zeros(len(x)), 0.0, 0
     for k in np.unique(players):
-        group, S = np.flatnonzero(players == k), _all_coalitions(k)
-        step = max(1, CALL_ROWS >> int(k))
+        group, step = np.flatnonzero(players == k), max(1, CALL_ROWS >> int(k))
         for rows in (group[i : i + step] for i in range(0, len(group), step)):
             who = np.nonzero(differs[rows])[1].reshape(len(rows), k)
-            members = np.zeros((len(rows), 2**k, d), dtype=bool)
-            np.put_along_axis(members, who[:, None, :], S[None], axis=2)
-            v = _ask(predict, np.where(members, x, background[rows][:, None, :]), wrap)
+            v = _ask(predict, _mixtures(x, background[rows], who), wrap)
             if k:
                 np.add.at(phi, who, v @ _shapley_weights(int(k)).T)
             base += v[:, 0].sum()
