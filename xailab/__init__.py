@@ -6,7 +6,7 @@ The house, from the ground up; imports run downwards only:
     images, hooks and these three -> models -> planted
     local_fit -> lime_tabular, lime_image -> stability; attribution -> shapley; cam; own_table
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
-    drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets; checks
+    drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets; checks, quiz
     course, website, offline: the notebooks as pages, site and archive
 
 Every module has one subject and can be imported on its own, for example

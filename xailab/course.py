@@ -116,7 +116,10 @@ def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
             continue
         for output in cell.get("outputs", []):
             _smaller(output)
-            if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+            live = "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+            if live and "text/html" in output.data:  # it brings its own form without scripts
+                output.data = {"text/html": output.data["text/html"]}
+            elif live:
                 text = html.escape(output.data.get("text/plain", "a slider")).rstrip(".")
                 output.data = {
                     "text/html": "<p style='border-left:4px solid #2a6fb0;padding:.4em .8em'>Here "

@@ -36,7 +36,9 @@ require.config({ paths: { anywidget: document.documentElement.dataset.content_ro
 
 def _mark(path: Path) -> str:
     """A sum over the notebook and everything it may import: another sum, another run."""
-    package = sorted((ROOT / "xailab").rglob("*.py")) + sorted((ROOT / "xailab").rglob("static/*"))
+    package = sorted(
+        path for kind in ("*.py", "static/*", "quizzes/*") for path in (ROOT / "xailab").rglob(kind)
+    )
     digest = hashlib.sha256(path.read_bytes())
     for file in package:
         if file.name not in {"website.py", "course.py"}:

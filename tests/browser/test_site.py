@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from test_lab import HEAT, MASK, SMALL, expected
 
-from xailab import course, metrics
+from xailab import course, metrics, quiz
 
 BUILT = os.environ.get("XAILAB_SITE")  # a built site to look at instead of a small one
 HEAD = """# 1. A small notebook
@@ -40,7 +40,8 @@ def site(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("site")
     markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
-    cells = [markdown(HEAD), *(code(source) for source in SMALL), markdown(TAIL)]
+    asked = 'from xailab import quiz\nquiz.quiz("05")'
+    cells = [markdown(HEAD), *(code(source) for source in [*SMALL, asked]), markdown(TAIL)]
     path = folder / "01_small.ipynb"
     nbformat.write(
         nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": course.KERNEL}), path
@@ -75,6 +76,19 @@ def test_the_overlay_lives_without_a_kernel(site, page):
     on = np.reshape(drawn, (*HEAT.shape, 4))[..., :3].sum(2) > 0
     np.testing.assert_array_equal(on, metrics.region(HEAT, 1.0))
     assert MASK.any()
+
+
+def test_the_quiz_lives_without_a_kernel(site, page):
+    if BUILT:
+        pytest.skip("asked of the small site")
+    page.goto((site / "01_small.html").as_uri())
+    page.locator(".xailab-quiz[data-ready]").wait_for(timeout=30_000)
+    for place, question in enumerate(quiz.load("05")):
+        form = page.locator(".xailab-quiz form").nth(place)
+        form.get_by_role("radio").nth(question.answer).press("Space")
+        page.keyboard.press("Enter")
+        right = question.options[question.answer].reason
+        assert form.locator(".xailab-said").inner_text() == f"Right. {right}".replace("`", "")
 
 
 def test_every_page_is_at_home_and_fits_its_window(site, page):
