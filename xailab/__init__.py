@@ -7,7 +7,7 @@ The house, from the ground up; imports run downwards only:
     local_fit -> lime_tabular, lime_image -> stability; attribution -> shapley; cam; own_table
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
     drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets; checks, quiz
-    course, website, offline: the notebooks as pages, site and archive
+    course -> checklist -> website; offline: the notebooks as pages, site and archive
 
 Every module has one subject and can be imported on its own, for example
 ``from xailab import cam``. Nothing is imported here, so that a notebook which

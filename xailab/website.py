@@ -1,8 +1,8 @@
 """The course as a site: python -m xailab.website [--out build/site]
 
 Runs the notebooks whose executed copies are out of date, adds glossary, notation, bibliography, the
-claims ledger and the package's pages, and calls Sphinx. Needs the extra ``site`` and npm; the pages
-then ask nothing of any other host. Page by page: notebooks/site.
+claims ledger, the reviewer's checklist and the package's pages, and calls Sphinx. Needs the extra
+``site`` and npm; the pages then ask nothing of any other host. Page by page: notebooks/site.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 
-from . import course
+from . import checklist, course
 
 ROOT = course.NOTEBOOKS.parent
 PAGES = course.NOTEBOOKS / "site"
@@ -184,6 +184,7 @@ def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
     for copy in copies:
         nbformat.write(still(nbformat.read(copy, as_version=4)), source / copy.name)
     (source / "claims.md").write_text(ledger(paths), encoding="utf-8")
+    (source / "checklist.md").write_text(checklist.page(checklist.gather(paths)), encoding="utf-8")
     api_pages(source / "api")
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(work / "doctrees")]
