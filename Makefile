@@ -8,7 +8,7 @@ STAMP   = $(VENV)/.installed
 HERE    = {'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws:\"}}
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test test-unit test-notebooks test-browser site apps dist bench-widgets lint format clean-notebooks clean
+.PHONY: help course lab editions test test-unit test-notebooks test-editions test-browser site apps dist bench-widgets lint format clean-notebooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -18,6 +18,9 @@ course: $(STAMP)  ## install if needed, run every notebook, write the pages to b
 
 lab: $(STAMP)  ## open the course in JupyterLab, on this computer only
 	$(VENV)/bin/jupyter lab --ip=127.0.0.1 notebooks
+
+editions: $(STAMP)  ## student, solutions and teacher editions of every notebook, in build/editions
+	$(RUN) -m xailab.editions --out build/editions
 
 test: lint test-unit test-notebooks  ## everything that must hold: style, unit tests, every notebook
 
@@ -29,6 +32,12 @@ test-unit: $(STAMP)
 test-notebooks: $(STAMP)
 	$(RUN) -m pytest -q notebooks $(NBVAL) -n 2 --dist loadscope
 
+test-editions: $(STAMP)  ## the solutions edition must print the same again, the student edition run blank
+	rm -rf build/test-editions
+	$(RUN) -m xailab.editions --out build/test-editions
+	$(RUN) -m pytest -q build/test-editions/solutions --nbval $(filter-out --nbval-lax,$(NBVAL)) -n 2 --dist loadscope
+	$(RUN) -m pytest -q build/test-editions/student $(NBVAL) -n 2 --dist loadscope
+
 test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser
 	which chromium google-chrome >/dev/null 2>&1 || $(VENV)/bin/playwright install chromium
 	$(RUN) -m pytest -q tests/browser -rs -n 2
@@ -38,7 +47,7 @@ site: $(VENV)/.installed-site  ## the course as a website without a server, in b
 
 # The policy keeps Voila's template from asking another host for its icons.
 apps: $(VENV)/.installed-classroom  ## the notebooks without code, sliders alive, on this computer only
-	$(RUN) -m voila --Voila.ip=127.0.0.1 --no-browser --strip_sources=True --Voila.tornado_settings="$(HERE)" notebooks
+	XAILAB_PROGRESS=off $(RUN) -m voila --Voila.ip=127.0.0.1 --no-browser --strip_sources=True --Voila.tornado_settings="$(HERE)" notebooks
 
 dist: $(STAMP)  ## a zip for machines without network: the course and all wheels, in build/
 	$(RUN) -m xailab.offline
@@ -57,8 +66,9 @@ format: $(STAMP)  ## format code and notebooks
 clean-notebooks: $(STAMP)  ## run every notebook and keep only its text outputs
 	$(RUN) -m xailab.course refresh
 
-clean:  ## remove what was built, not what was installed
-	rm -rf build .pytest_cache .ruff_cache
+clean:  ## remove what was built, not what was installed, and not the editions: somebody may work in them
+	find build -mindepth 1 -maxdepth 1 ! -name editions -exec rm -rf {} + 2>/dev/null || true
+	rm -rf .pytest_cache .ruff_cache
 
 $(STAMP): pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -6,13 +6,14 @@ import re
 import nbformat
 import pytest
 
-from xailab import course
+from xailab import checks, course, editions
 
 PATHS = course.notebook_paths()
 FIRST_SIX = [
     "01_introduction", "02_lime_tabular", "03_shap", "04_lime_image", "05_cam_family",
     "06_quantitative_evaluation",
 ]  # fmt: skip
+STILL_WITHOUT_EXERCISES = {path.stem[:2] for path in PATHS}  # shrinks to none
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
@@ -85,6 +86,26 @@ def test_nothing_is_skipped_and_no_cell_uses_what_breaks_the_gate(notebook):
     for cell in _code(notebook):
         assert not set(cell.metadata.get("tags", [])) & {"nbval-skip", "raises-exception"}
         assert not re.search(r"NBVAL_SKIP|interact\(|Output\(|;\s*$|jet|\.show\(\)", cell.source)
+
+
+def test_exercises_are_three_with_a_blank_a_solution_and_a_text(notebook):
+    number = re.match(r"# (\d+)", notebook.cells[0].source)[1].zfill(2)
+    if number in STILL_WITHOUT_EXERCISES:
+        return
+    of_tag = lambda tag: [c for c in notebook.cells if tag in c.metadata.get("tags", ())]  # noqa: E731
+    keys = [key for cell in of_tag("exercise") for key in editions.keys(cell)]
+    assert len(keys) >= 3 and len(set(keys)) == len(keys)
+    assert set(keys) == {key for key in checks.EXERCISES if key.startswith(f"{number}.")}
+    after = {id(a): b for a, b in zip(notebook.cells, notebook.cells[1:], strict=False)}
+    for cell in of_tag("exercise"):
+        assert re.search(r"NotImplementedError|None", cell.source)
+        assert after[id(cell)] in of_tag("solution")
+        assert editions.keys(after[id(cell)]) == editions.keys(cell)
+    assert len(of_tag("solution")) == len(of_tag("exercise"))
+    text = "\n".join(_prose(notebook)).split("## Exercises")[1].split("## References")[0]
+    for key in keys:
+        exercise = checks.EXERCISES[key]
+        assert f"*({exercise.level}, {exercise.minutes} minutes)*" in text, key
 
 
 def test_images_in_prose_carry_a_text(notebook):

@@ -52,7 +52,19 @@ def test_ci_calls_the_readmes_test_command_and_nothing_else():
 
 @pytest.mark.parametrize(
     "target",
-    ["course", "test", "lab", "clean-notebooks", "help", "site", "apps", "dist", "test-browser"],
+    [
+        "course",
+        "test",
+        "lab",
+        "clean-notebooks",
+        "help",
+        "site",
+        "apps",
+        "dist",
+        "test-browser",
+        "editions",
+        "test-editions",
+    ],
 )
 def test_make_knows_the_target(target):
     done = subprocess.run(

@@ -6,8 +6,9 @@ The house, from the ground up; imports run downwards only:
     images, hooks and these three -> models -> planted
     local_fit -> lime_tabular, lime_image -> stability; attribution -> shapley; cam; own_table
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
-    drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets; checks, quiz
-    course -> checklist -> website; offline: the notebooks as pages, site and archive
+    drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets
+    exercises -> exercises_tables, exercises_images, exercises_beyond; progress -> checks; quiz
+    course -> checklist -> website -> editions; offline: the notebooks as pages, site, archive
 
 Every module has one subject and can be imported on its own, for example
 ``from xailab import cam``. Nothing is imported here, so that a notebook which

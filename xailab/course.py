@@ -35,22 +35,25 @@ def notebook_paths(folder: Path = NOTEBOOKS) -> list[Path]:
 def run(path: Path) -> nbformat.NotebookNode:
     """The notebook at ``path``, executed from top to bottom in a fresh kernel."""
     notebook = nbformat.read(path, as_version=4)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
-    )
-    client.execute()
+    here = {"metadata": {"path": path.parent}}
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=here)
+    client.execute(env={"OMP_NUM_THREADS": "1", **os.environ, "XAILAB_PROGRESS": "off"})
     return notebook
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with text outputs and execution counts only: no pictures, HTML or widgets."""
+    """The notebook with text outputs and execution counts only: no pictures, HTML or widgets.
+
+    Tags stay; cells tagged ``solution`` open folded in JupyterLab.
+    """
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     )
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if "solution" in (tags or ()):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
             cell.outputs = [kept for output in cell.outputs if (kept := _clean_output(output))]
     return notebook
