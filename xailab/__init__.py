@@ -2,8 +2,9 @@
 
 The house, from the ground up; imports run downwards only:
 
-    scenes -> data -> images; weights, income_net, efficientnet_lite
-    images, hooks and these three -> models -> planted
+    inputs, tensor_inputs: what every door checks first
+    images, scenes -> data; weights, income_net, efficientnet_lite, hooks
+    images and the last four -> models -> planted
     local_fit -> lime_tabular, lime_image -> stability; attribution -> shapley; cam; own_table
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
     drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets

@@ -12,6 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from .hooks import Record, record, spatial_layers
+from .inputs import short
+from .tensor_inputs import float_tensors, network, picture_batch
 
 __all__ = [
     "METHODS", "ablation_cam", "ablation_weights", "cam", "gap_linear_head", "grad_cam",
@@ -29,6 +31,7 @@ def cam(A: torch.Tensor, class_weights: torch.Tensor) -> torch.Tensor:
     of that layer: mean_xy(CAM) + bias = S. Signed. class_weights: (K,) or (B, K).
     Raises ValueError for shapes that do not fit. Zhou et al. 2016, eq. 2. Notebook 05.
     """
+    float_tensors(activations=A, class_weights=class_weights)
     weights = class_weights.expand(A.shape[0], -1) if class_weights.ndim == 1 else class_weights
     return _weighted_sum(weights, A)
 
@@ -90,6 +93,12 @@ def ablation_weights(score: torch.Tensor, ablated_scores: torch.Tensor) -> torch
     Where S < 0 the sign turns; where S = 0 the weights are not defined and are 0.
     Desai & Ramaswamy 2020, eq. 2. Notebook 05.
     """
+    float_tensors(score=score, ablated_scores=ablated_scores)
+    if ablated_scores.ndim != 2 or score.shape != ablated_scores.shape[:1]:
+        raise ValueError(
+            "score must have shape (B,) and ablated_scores (B, K); got "
+            f"{tuple(score.shape)} and {tuple(ablated_scores.shape)}."
+        )
     S = score[:, None]
     return torch.where(S == 0, 0, (S - ablated_scores) / torch.where(S == 0, 1, S))
 
@@ -104,8 +113,13 @@ def ablation_cam(A: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 def upsample(raw: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
     """(B, h, w) -> (B, H, W), bilinear, pixel areas aligned (align_corners=False). Notebook 05."""
-    size = (size, size) if isinstance(size, int) else tuple(size)
-    return F.interpolate(raw[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    height, width = (size, size) if isinstance(size, int) else size
+    if raw.ndim != 3 or 0 in raw.shape or min(height, width) < 1:
+        raise ValueError(
+            "upsample takes maps of shape (B, h, w) and a size of at least 1 x 1; got "
+            f"{tuple(raw.shape)} and {height} x {width}."
+        )
+    return F.interpolate(raw[:, None], (height, width), mode="bilinear", align_corners=False)[:, 0]
 
 
 def normalise(map: torch.Tensor) -> torch.Tensor:
@@ -114,6 +128,9 @@ def normalise(map: torch.Tensor) -> torch.Tensor:
     Zero stays zero (a min-max scaling would move it) and a map without positive evidence
     stays empty. Raises ValueError for NaN or infinite values. Notebook 05.
     """
+    float_tensors(map=map)
+    if map.ndim < 2 or 0 in map.shape:
+        raise ValueError(f"normalise takes maps of shape (B, H, W), not {tuple(map.shape)}.")
     if not torch.isfinite(map).all():
         raise ValueError("The map has NaN or infinite values; look for them in the activations.")
     positive = map.relu()
@@ -122,6 +139,7 @@ def normalise(map: torch.Tensor) -> torch.Tensor:
 
 
 def _weighted_sum(weights: torch.Tensor, A: torch.Tensor) -> torch.Tensor:
+    float_tensors(activations=A, weights=weights)
     if A.ndim != 4 or weights.shape != A.shape[:2]:
         raise ValueError(
             f"Activations must have shape (B, K, h, w) and weights (B, K); got "
@@ -131,6 +149,7 @@ def _weighted_sum(weights: torch.Tensor, A: torch.Tensor) -> torch.Tensor:
 
 
 def _check(A: torch.Tensor, g: torch.Tensor) -> None:
+    float_tensors(activations=A, gradients=g)
     if A.ndim != 4 or A.shape != g.shape:
         raise ValueError(
             "Activations and gradients must have the same shape (B, K, h, w); got "
@@ -206,13 +225,12 @@ def heatmaps(
     Introduced in notebook 05.
     """
     unknown = [m for m in methods if m not in METHODS]
-    if unknown or isinstance(methods, str):
+    if unknown or isinstance(methods, str) or not len(methods):
         raise ValueError(
             f"methods must be a list of names out of {list(METHODS)}, not {methods!r}."
         )
-    net = model if isinstance(model, nn.Module) else model.model
-    if x.ndim != 4:
-        raise ValueError(f"x must have shape (B, 3, H, W), not {tuple(x.shape)}; see preprocess.")
+    net = network(model)
+    picture_batch(x, net)
     modes = [(module, module.training) for module in net.modules()]
     net.eval()
     try:
@@ -240,11 +258,15 @@ def _targets(target: int | Sequence[int] | None, logits: torch.Tensor) -> torch.
     batch, classes = logits.shape
     if target is None:
         return logits.argmax(1)
-    chosen = torch.as_tensor(target, device=logits.device).reshape(-1)
+    wrong = f"target must be one class index or {batch} of them, not {short(target)}."
+    try:
+        chosen = torch.as_tensor(target, device=logits.device).reshape(-1)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{wrong} CNN.target(name) finds the index of a name.") from None
     if len(chosen) not in (1, batch) or chosen.is_floating_point():
-        raise ValueError(f"target must be one class index or {batch} of them, not {target!r}.")
+        raise ValueError(wrong)
     if chosen.min() < 0 or chosen.max() >= classes:
-        raise ValueError(f"target must lie between 0 and {classes - 1}, not {target!r}.")
+        raise ValueError(f"target must lie between 0 and {classes - 1}, not {short(target)}.")
     return chosen.expand(batch)
 
 

@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from .images import read_image
+from .inputs import count, generator, short
 from .scenes import Scene, compose
 
 __all__ = [
@@ -85,9 +87,9 @@ class Adult:
         self, test_size: float = 0.2, seed: int = 0
     ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
         """X_train, X_test, y_train, y_test: a random split, the same for the same seed."""
-        if not 0 < test_size < 1:
-            raise ValueError(f"test_size must lie between 0 and 1, not {test_size}.")
-        order = np.random.default_rng(seed).permutation(len(self.X))
+        if not isinstance(test_size, float | np.floating) or not 0 < test_size < 1:
+            raise ValueError(f"test_size must lie between 0 and 1, not {short(test_size)}.")
+        order = generator(seed).permutation(len(self.X))
         n_test = round(test_size * len(order))
         test, train = order[:n_test], order[n_test:]
         return self.X.iloc[train], self.X.iloc[test], self.y.iloc[train], self.y.iloc[test]
@@ -97,7 +99,9 @@ class Adult:
         named = row.astype(object)
         for feature, names in self.categories.items():
             if feature in named:
-                named[feature] = names[int(row[feature])]
+                named[feature] = names[
+                    count(f"The code of {feature}", int(row[feature]), 0, len(names) - 1)
+                ]
         return named
 
 
@@ -193,23 +197,6 @@ def photo(name: str) -> Photo:
     """The photograph with this name; an unknown name is a ValueError that offers near ones."""
     entries = {entry["name"]: entry for entry in _catalogue()}
     if name not in entries:
-        near = difflib.get_close_matches(name, entries, n=3, cutoff=0.0)
+        near = difflib.get_close_matches(str(name), entries, n=3, cutoff=0.0)
         raise ValueError(f"There is no photo named {name!r}; near names are {', '.join(near)}.")
     return _load_photo(entries[name])
-
-
-def read_image(path: str | Path) -> np.ndarray:
-    """An image file of the user's as (H, W, 3) uint8 RGB, upright as its camera meant it.
-
-    Raises FileNotFoundError when there is no such file, ValueError when it is no image.
-    """
-    from PIL import ImageOps, UnidentifiedImageError
-
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no image file {path}; check the path.")
-    try:
-        with Image.open(path) as opened:
-            return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image ({error}).") from error

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from .tensor_inputs import network
+
 __all__ = ["Record", "find_layer", "record", "spatial_layers"]
 
 
@@ -16,6 +18,7 @@ def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
 
     Raises ValueError for a name or module that is not in the model; near names are offered.
     """
+    model = network(model)
     modules = dict(model.named_modules())
     if isinstance(layer, nn.Module):
         if not any(module is layer for module in modules.values()):
@@ -218,6 +221,7 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
 
     Introduced in notebook 05.
     """
+    model = network(model)
     module = find_layer(model, layer)
     name = next(n for n, m in model.named_modules() if m is module)
     rec = Record(name)

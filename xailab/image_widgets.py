@@ -3,14 +3,14 @@
 Panels as in ``widgets``: box.controls, box.readout and box.text, driven by a test without a browser.
 """
 
-import io
+import html
 from collections.abc import Callable
 
 import ipywidgets as ipw
 import numpy as np
-from PIL import Image
 
 from . import cam, lime_image, models, plots
+from .images import from_bytes
 from .widgets import Panel, _slider, panel
 
 __all__ = ["cam_explorer", "layer_choices", "lime_explorer", "superpixel_explorer", "upload"]
@@ -155,12 +155,12 @@ def upload(use: Callable[[np.ndarray], ipw.Widget]) -> ipw.VBox:
     def show(change) -> None:
         for file in change["new"]:
             try:
-                image = models.as_rgb(Image.open(io.BytesIO(bytes(file["content"]))))
-            except (OSError, ValueError) as error:
-                readout.value = f"{file['name']} cannot be read as an image."
-                raise ValueError(readout.value) from error
+                image = from_bytes(bytes(file["content"]), file["name"])
+            except ValueError as error:
+                readout.value = html.escape(str(error))
+                raise
             height, width = image.shape[:2]
-            readout.value = f"{file['name']}: {width} x {height} pixels."
+            readout.value = html.escape(f"{file['name']}: {width} x {height} pixels.")
             box.children = (button, readout, use(image))
 
     button.observe(show, names="value")

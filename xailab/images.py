@@ -1,21 +1,75 @@
-"""Whatever a picture comes as, made uint8 (H, W, 3), or one sentence that says what is wrong."""
+"""Whatever a picture comes as, made uint8 (H, W, 3), or one sentence that says what is wrong.
 
+Files and uploads are other people's bytes: their size is read before their pixels are, and
+whatever the decoder makes of a damaged one ends in the same sentence.
+"""
+
+import io
+import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from .data import read_image
+from .inputs import short
 
-__all__ = ["as_rgb"]
+__all__ = ["MOST_PIXELS", "as_rgb", "from_bytes", "read_image"]
+
+MOST_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte as RGB
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """An image file of the user's as (H, W, 3) uint8 RGB, upright as its camera meant it.
+
+    Raises FileNotFoundError when there is no such file, ValueError when it is no image or has more
+    than ``MOST_PIXELS`` pixels. Introduced in notebook 04.
+    """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"The path of an image file must be a string or Path, not {short(path)}.")
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no image file {path}; check the path.")
+    return _decode(path, str(path))
+
+
+def from_bytes(content: bytes, name: str = "The upload") -> np.ndarray:
+    """The bytes of an image file as ``read_image`` reads them; ``name`` is for the sentence.
+
+    Raises ValueError as ``read_image`` does. Introduced in notebook 05.
+    """
+    return _decode(io.BytesIO(content), name)
+
+
+def _decode(source, name: str) -> np.ndarray:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd files
+            with Image.open(source) as opened:
+                width, height = opened.size
+                if width * height <= MOST_PIXELS:
+                    return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+        why = f"{width} x {height} pixels"
+    except Image.DecompressionBombError as error:
+        why = str(error).partition("(")[2].partition(")")[0] or "too many pixels"
+    except MemoryError:
+        why = "more pixels than there is memory"
+    except Exception as error:  # a damaged file can make a decoder raise nearly anything
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{name} cannot be read as an image ({why}).") from error
+    raise ValueError(
+        f"{name} cannot be read as an image: it has {why}, the course takes {MOST_PIXELS} at most; "
+        "make it smaller first."
+    )
 
 
 def as_rgb(image: np.ndarray | Image.Image | str | Path) -> np.ndarray:
-    """uint8 (H, W, 3) of an RGB array, a PIL image or the path of an image file.
+    """uint8 (H, W, 3) of an RGB array, a PIL image, the path of an image file or such a file's bytes.
 
     Raises one sentence that says what is wrong: ValueError for a grey, RGBA, 16-bit, float,
     NaN or empty image, FileNotFoundError for a path without a file. Introduced in notebook 04.
     """
+    if isinstance(image, bytes | bytearray | memoryview):
+        return from_bytes(bytes(image))
     if isinstance(image, str | Path):
         return read_image(image)
     if isinstance(image, Image.Image):
@@ -25,8 +79,23 @@ def as_rgb(image: np.ndarray | Image.Image | str | Path) -> np.ndarray:
                 "first, for instance Image.fromarray((np.asarray(image) / 257).astype('uint8'))."
             )
         return np.asarray(image.convert("RGB"))
-    image = np.asarray(image)
-    wrong = _what_is_wrong(image)
+    if hasattr(
+        image, "detach"
+    ):  # a tensor has its channels first and, preprocessed, no pixels left
+        raise TypeError(
+            "The image must be uint8 of shape (height, width, 3), not a tensor; pass the photograph, "
+            "or tensor.permute(1, 2, 0).numpy()."
+        )
+    try:
+        array = np.asarray(image)
+    except ValueError:
+        array = np.array(None)
+    if array.dtype.kind not in "buif":
+        raise TypeError(
+            "The image must be uint8 of shape (height, width, 3), a PIL image or the path of an "
+            f"image file, not {short(image)}."
+        )
+    image, wrong = array, _what_is_wrong(array)
     if wrong:
         raise ValueError(f"The image must be uint8 of shape (height, width, 3), not {wrong}.")
     return image
@@ -35,6 +104,8 @@ def as_rgb(image: np.ndarray | Image.Image | str | Path) -> np.ndarray:
 def _what_is_wrong(image: np.ndarray) -> str | None:
     if 0 in image.shape or image.ndim == 0:
         return f"empty, of shape {image.shape}"
+    if image.size > 3 * MOST_PIXELS:
+        return f"of shape {image.shape}, more than {MOST_PIXELS} pixels; make it smaller first"
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         return "one with NaN or infinite pixels; replace them first"
     if image.dtype.kind == "f":
@@ -49,6 +120,8 @@ def _what_is_wrong(image: np.ndarray) -> str | None:
         return f"grey, of shape {image.shape}; np.stack([image] * 3, axis=-1) makes it"
     if image.ndim == 3 and image.shape[2] == 4:
         return f"RGBA, of shape {image.shape}; image[..., :3] drops the transparency"
+    if image.ndim == 3 and image.shape[0] == 3:
+        return f"of shape {image.shape}; image.transpose(1, 2, 0) puts the channels last"
     if image.ndim != 3 or image.shape[2] != 3:
         return f"of shape {image.shape}"
     return None
