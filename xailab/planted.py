@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["CLASSES", "PlantedPicture", "picture", "planted_network"]
+__all__ = ["CLASSES", "PlantedPicture", "picture", "planted_network", "suspects"]
 
 CLASSES = ("disc", "square")
 # The colours of the two objects and of the two grounds they stand on.
@@ -59,7 +59,9 @@ def planted_network(looks_at: str = "object") -> nn.Sequential:
     looks_at "object": channel 0 fires on orange and speaks for the disc, channel 1 fires on blue
     and speaks for the square. "ground": channel 2 fires on green and speaks for the disc,
     channel 3 on sand and speaks for the square; the objects do not count at all (a shortcut).
-    Both networks hold the same four detectors and differ in the last layer alone.
+    "both": a place of the object counts eight times as much as one of the ground, and there is
+    so much ground that it decides all the same.
+    The networks hold the same four detectors and differ in the last layer alone.
 
     Layers: 0 colour detectors (1x1 convolution), 1 ReLU, 2 mean over 8x8 pixels (the maps
     that the CAM family reads), 3 global average pooling, 4 flatten, 5 linear.
@@ -68,9 +70,10 @@ def planted_network(looks_at: str = "object") -> nn.Sequential:
     heads = {
         "object": [[4.0, -4.0, 0, 0], [-4.0, 4.0, 0, 0]],
         "ground": [[0, 0, 4.0, -4.0], [0, 0, -4.0, 4.0]],
+        "both": [[32.0, -32.0, 4.0, -4.0], [-32.0, 32.0, -4.0, 4.0]],
     }
     if looks_at not in heads:
-        raise ValueError(f"looks_at must be 'object' or 'ground', not {looks_at!r}.")
+        raise ValueError(f"looks_at must be 'object', 'ground' or 'both', not {looks_at!r}.")
     detectors, head = nn.Conv2d(3, 4, 1), nn.Linear(4, 2)
     colours = torch.tensor([ORANGE, BLUE, GREEN, SAND]) / 255
     # A detector is positive on its own colour c and negative on the other three: a least-squares
@@ -86,3 +89,14 @@ def planted_network(looks_at: str = "object") -> nn.Sequential:
         detectors, nn.ReLU(), nn.AvgPool2d(8), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head
     )
     return network.eval().requires_grad_(False)
+
+
+def suspects() -> dict[str, nn.Sequential]:
+    """Three networks that are right on every usual picture: which of them let the ground decide?
+
+    Introduced in notebook 07, as an exercise: look for yourself before you read on in the code.
+    """
+    return {name: planted_network(word) for name, word in zip("ABC", _LOOKS, strict=True)}
+
+
+_LOOKS = ("both", "object", "ground")

@@ -1,0 +1,75 @@
+"""Planted networks do what their weights say; the exercises about them have the measured answer."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from xailab import cam, checks, lime_image, metrics, planted
+
+
+def _ask(network, usual_ground, target=0):
+    made = planted.picture(target, usual_ground=usual_ground)
+    x = torch.from_numpy(made.image).permute(2, 0, 1)[None] / 255
+    return made, x, planted.CLASSES[network(x).argmax()]
+
+
+@pytest.mark.parametrize("target", [0, 1])
+@pytest.mark.parametrize("looks_at", ["object", "ground", "both"])
+def test_all_are_right_on_usual_pictures_and_only_one_on_the_other_ground(looks_at, target):
+    network = planted.planted_network(looks_at)
+    assert _ask(network, True, target)[2] == planted.CLASSES[target]
+    said = _ask(network, False, target)[2]
+    assert (said == planted.CLASSES[target]) == (looks_at == "object")
+
+
+def test_the_map_of_both_lies_on_the_object_although_the_ground_decides():
+    network = planted.planted_network("both")
+    made, x, said = _ask(network, False)
+    heat = cam.heatmaps(network, x, "2", 0, ["grad_cam"])["grad_cam"][0]
+    assert metrics.iou(heat, made.object) > 0.8 and said == "square"
+
+
+def test_an_unknown_word_is_refused():
+    with pytest.raises(ValueError, match="'object', 'ground' or 'both', not 'sky'"):
+        planted.planted_network("sky")
+
+
+# --- what the predictions of the exercises rest on -----------------------------------------------
+
+
+def test_the_hunt_and_the_unusual_ground_have_the_measured_answers():
+    hunted = {name: _ask(net, False)[2] != "disc" for name, net in planted.suspects().items()}
+    assert checks.EXERCISES["07.hunt"].reference == hunted
+    said = {word: _ask(planted.planted_network(word), False)[2] for word in ("object", "ground")}
+    assert checks.EXERCISES["05.ground"].reference == said
+
+
+def test_the_weight_of_a_quarter_of_what_is_needed():
+    four = lime_image.superpixels(np.zeros((8, 8, 3), np.uint8), "grid", n=4)
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+
+    def needs_all(images):
+        there = np.array([np.array_equal(shown, image) for shown in images])
+        return np.where(there[:, None], [[0.1, 0.9]], [[0.9, 0.1]])
+
+    found = lime_image.explain(
+        needs_all, image, segments=four, target=1, n_samples=4000, kernel_width=1e3
+    )
+    wanted = checks.EXERCISES["04.split"]
+    np.testing.assert_allclose(found.weights, wanted.reference, atol=wanted.tolerance)
+
+
+def test_the_deletion_area_of_a_constant_map_is_the_mean_over_all_orders():
+    areas = []
+    for order in itertools.permutations([4.0, 3.0, 2.0, 1.0]):
+        scores = [sum(order[k:]) for k in range(5)]
+        areas.append(np.trapezoid(scores, dx=0.25))
+    assert checks.EXERCISES["07.constant"].reference == pytest.approx(np.mean(areas), abs=1e-12)
+
+
+def test_marking_everything():
+    h, mask = np.ones((5, 10)), np.arange(50).reshape(5, 10) % 10 < 3
+    wanted = checks.EXERCISES["06.everything"].reference
+    assert (metrics.iou(h, mask), metrics.f1(h, mask)) == pytest.approx(wanted, abs=1e-12)
