@@ -24,6 +24,7 @@ from pathlib import Path
 import pandas as pd
 
 from . import cam
+from .inputs import count
 from .measure import (
     CONTROLS,
     Seen,
@@ -80,6 +81,9 @@ def run(
     Items need names of their own. Raises ValueError when the results file was made with other
     settings. Notebook 06.
     """
+    batch_size = count("batch_size", batch_size)
+    if count("n_jobs", n_jobs, least=-1) == 0:
+        raise ValueError("n_jobs must be a number of workers, or -1 for all cores, not 0.")
     names = [item_name(items, i) for i in range(len(items))]
     if len(set(names)) < len(names):
         twice = next(n for i, n in enumerate(names) if n in names[:i])
@@ -211,7 +215,9 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     words = dict.fromkeys(("name", "method", "model", "layer", "methods"), str)
     # a picture may be called 0012 or NA: names stay words
-    frame = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
+    frame = pd.read_csv(
+        path, dtype=words, keep_default_na=False, na_values=[""], float_precision="round_trip"
+    )
     return frame.astype({c: float for c in frame if c not in words})
 
 

@@ -14,6 +14,9 @@ from scipy.stats import rankdata
 from torch import nn
 from torch.nn import functional as F
 
+from .inputs import count, floats, generator, short
+from .tensor_inputs import network, picture_batch
+
 __all__ = [
     "Curve", "Ladder", "average_drop", "baseline", "deletion", "insertion", "map_similarity",
     "perturbation_curves", "randomisation_ladder", "stability",
@@ -45,7 +48,19 @@ def baseline(x: torch.Tensor, fill: str | torch.Tensor = "blur") -> torch.Tensor
     "blur": the picture so blurred that only colours are left. "mean": its mean colour.
     "zero": the network's zero, a mid grey. A tensor is taken as it is. Notebook 07.
     """
-    if torch.is_tensor(fill):
+    if isinstance(fill, torch.Tensor):
+        if (
+            fill.device != x.device
+            or fill.ndim > 4
+            or any(
+                n not in (1, m)
+                for n, m in zip(reversed(fill.shape), reversed(x.shape), strict=False)
+            )
+        ):
+            raise ValueError(
+                f"fill must be a tensor that fits {tuple(x.shape)} on {x.device}, not "
+                f"{tuple(fill.shape)} on {fill.device}."
+            )
         return fill.expand_as(x)
     if fill == "zero":
         return torch.zeros_like(x)
@@ -54,18 +69,18 @@ def baseline(x: torch.Tensor, fill: str | torch.Tensor = "blur") -> torch.Tensor
     if fill == "blur":
         small = F.adaptive_avg_pool2d(x, max(1, min(x.shape[2:]) // 32))
         return F.interpolate(small, x.shape[2:], mode="bilinear", align_corners=False)
-    raise ValueError(f"fill must be 'blur', 'mean', 'zero' or a tensor, not {fill!r}.")
+    raise ValueError(f"fill must be 'blur', 'mean', 'zero' or a tensor, not {short(fill)}.")
 
 
 def _order(x: torch.Tensor, heatmap: np.ndarray, seed: int) -> np.ndarray:
     """The place (0 = most marked) of every pixel; ties, common in zeros, fall by lot."""
-    h = np.asarray(heatmap, dtype=float)
+    h = floats("heatmap", heatmap)
     if x.ndim != 4 or len(x) != 1 or h.shape != tuple(x.shape[2:]) or not np.isfinite(h).all():
         raise ValueError(
             "x must have shape (1, C, H, W) and the heat map (H, W), finite; got "
             f"{tuple(x.shape)} and {h.shape}."
         )
-    lot = np.random.default_rng(seed).random(h.size)
+    lot = generator(seed).random(h.size)
     place = np.empty(h.size, dtype=int)
     place[np.lexsort((lot, -h.ravel()))] = np.arange(h.size)
     return place.reshape(h.shape)
@@ -77,6 +92,7 @@ def _score(model: nn.Module, x: torch.Tensor, target: int, output: str) -> np.nd
     with torch.inference_mode():
         logits = torch.cat([model(part) for part in x.split(32)]).double()
     scores = logits.softmax(1) if output == "probability" else logits
+    target = count("target", target, 0, scores.shape[1] - 1)
     return scores[:, target].cpu().numpy()
 
 
@@ -90,8 +106,8 @@ def perturbation_curves(
     Whole picture and baseline, where all curves start and end, are scored once for all.
     Raises ValueError as ``deletion`` does. Notebook 07.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, not {steps}.")
+    steps, net = count("steps", steps), network(model)
+    picture_batch(x, net)
     fractions, other = np.linspace(0, 1, steps + 1), None
     pictures = []
     for heatmap in heatmaps.values():
@@ -101,7 +117,7 @@ def perturbation_curves(
         touched = (place < counts.to(x.device)[:, None, None])[:, None]
         pictures.append(torch.where(touched, *((x, other) if insert else (other, x))))
     ends = (other, x) if insert else (x, other)
-    scores = _score(getattr(model, "model", model), torch.cat([*ends, *pictures]), target, output)
+    scores = _score(net, torch.cat([*ends, *pictures]), target, output)
     name = fill if isinstance(fill, str) else "given"
     between = scores[2:].reshape(len(pictures), -1)
     return {
@@ -145,17 +161,19 @@ def average_drop(
     over pictures is the average drop; small is called good, and the map that keeps everything
     scores a perfect 0. Chattopadhay et al. 2018, section 4.1. Notebook 07.
     """
-    h = torch.as_tensor(np.asarray(heatmaps), dtype=x.dtype, device=x.device)
+    net = network(model)
+    picture_batch(x, net)
+    h = torch.as_tensor(floats("heatmaps", heatmaps), dtype=x.dtype, device=x.device)
     if x.ndim != 4 or h.shape != (len(x), *x.shape[2:]) or len(target) != len(x):
         raise ValueError(
             "x, heat maps and targets must be (B, C, H, W), (B, H, W) and (B,); got "
             f"{tuple(x.shape)}, {tuple(h.shape)} and {len(target)} targets."
         )
-    net, rows = getattr(model, "model", model), torch.arange(len(x))
+    rows = torch.arange(len(x))
     with torch.inference_mode():
         whole, part = (net(v).double().softmax(1) for v in (x, x * h[:, None]))
-    target = torch.as_tensor(target)
-    whole, part = whole[rows, target], part[rows, target]
+    chosen = torch.tensor([count("target", int(t), 0, whole.shape[1] - 1) for t in target])
+    whole, part = whole[rows, chosen], part[rows, chosen]
     return ((whole - part).clamp(min=0) / whole).cpu().numpy()
 
 
@@ -167,9 +185,11 @@ def map_similarity(a: np.ndarray, b: np.ndarray, stride: int = 1) -> float:
 
     stride: 4 compares every fourth pixel of every fourth row, enough for smooth maps.
     """
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape:
+    a, b, stride = floats("a", a), floats("b", b), count("stride", stride)
+    if a.shape != b.shape or not a.size:
         raise ValueError(f"The two maps must have one shape; got {a.shape} and {b.shape}.")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("The maps must not have NaN or infinite values.")
     a, b = (m[..., stride // 2 :: stride, stride // 2 :: stride] for m in (a, b))
     u, v = (rankdata(m, axis=None) - (m.size + 1) / 2 for m in (a, b))
     size = np.sqrt((u @ u) * (v @ v))
@@ -225,14 +245,19 @@ def randomisation_ladder(
     None takes all. The given model is not touched. A map that survives does not depend on
     what was learnt. Raises ValueError for unknown parts. Adebayo et al. 2018. Notebook 07.
     """
-    net = copy.deepcopy(getattr(model, "model", model))
+    net = copy.deepcopy(network(model))
     known = dict(_rungs(net)) | dict(net.named_modules())
     unknown = [name for name in layers or () if name not in known]
     if unknown:
         raise ValueError(f"There is no part {unknown[0]!r} in this model; see named_modules().")
     names = list(layers) if layers else [name for name, _ in _rungs(net)]
-    rng = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(count("seed", seed, least=0))
     steps = [explain(net)]
+    if not isinstance(steps[0], Mapping):
+        raise TypeError(
+            "explain must return a dict, method -> maps (B, H, W), as cam.heatmaps does, not "
+            f"{type(steps[0]).__name__}."
+        )
     for name in names:
         _shuffle(known[name], rng)
         steps.append(explain(net))
@@ -253,7 +278,10 @@ def stability(
     own. Keep the target fixed in ``explain``. High is stable, not right: a constant map is
     perfectly stable. After Alvarez-Melis & Jaakkola 2018. Notebook 07.
     """
-    rng = torch.Generator().manual_seed(seed)
+    repeats = count("repeats", repeats)
+    if not noise > 0:
+        raise ValueError(f"noise must be a positive number, not {short(noise)}.")
+    rng = torch.Generator().manual_seed(count("seed", seed, least=0))
     before = explain(x)
     total = {method: np.zeros(len(x)) for method in before}
     for _ in range(repeats):

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .inputs import count, floats
+
 __all__ = ["IncomeNet", "one_thread", "train_income_net"]
 
 
@@ -73,7 +75,7 @@ def _rows(X: pd.DataFrame | np.ndarray, features: tuple[str, ...]) -> np.ndarray
             f"The columns must be {list(features)} in this order, not {list(X.columns)}; "
             "select them with X[list(model.features)]."
         )
-    rows = np.asarray(X, dtype=float)
+    rows = floats("X", X)
     if rows.ndim != 2 or rows.shape[1] != len(features):
         raise ValueError(
             f"X must have shape (n, {len(features)}), one row a person, not {rows.shape}; "
@@ -87,24 +89,41 @@ def _rows(X: pd.DataFrame | np.ndarray, features: tuple[str, ...]) -> np.ndarray
     return np.array(rows, dtype=np.float32)
 
 
+def _labels(y) -> torch.Tensor:
+    """y as a (n, 1) float tensor of zeros and ones."""
+    labels = np.asarray(y)
+    if labels.ndim != 1 or labels.dtype.kind not in "buif" or not np.isin(labels, (0, 1)).all():
+        raise ValueError(
+            "y must be one bool a row, True for an income above 50K; y == 'name' makes it of names."
+        )
+    return torch.as_tensor(labels.astype(np.float32))[:, None]
+
+
 def train_income_net(
     X: pd.DataFrame, y: pd.Series, seed: int = 0, *, epochs: int = 10, batch_size: int = 256
 ) -> IncomeNet:
     """Train an IncomeNet with Adam on the binary cross-entropy; the same seed gives the same network.
 
     X: (n, d) DataFrame. y: (n,) bool. About a second for the Adult training set.
-    The global random state is left alone. Introduced in notebook 01.
+    The global random state is left alone. Raises TypeError and ValueError for a table, labels or
+    settings that do not fit. Introduced in notebook 01.
     """
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError("X must be a DataFrame; pd.DataFrame(array, columns=names) makes one.")
     rows = _rows(X, tuple(X.columns))
+    seed, epochs = count("seed", seed, least=0), count("epochs", epochs)
+    batch_size = count("batch_size", batch_size)
     if len(rows) != len(y):
         raise ValueError(f"X has {len(rows)} rows but y has {len(y)} labels; pass one label a row.")
+    if len(rows) < 2:
+        raise ValueError(f"X has {len(rows)} rows; a network needs two at least to learn from.")
+    labels = _labels(y)
     constant = rows.min(axis=0) == rows.max(axis=0)  # rounding can make their spread non-zero
     if constant.any():
         raise ValueError(
             f"Column {X.columns[constant][0]!r} is constant and tells the model nothing; drop it."
         )
     inputs = torch.as_tensor(rows)
-    labels = torch.as_tensor(np.asarray(y, dtype=np.float32))[:, None]
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = IncomeNet(X.columns, rows.mean(axis=0), rows.std(axis=0))

@@ -22,8 +22,8 @@ def short(value: object, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def count(name: str, value: object, least: int = 1, most: int | None = None) -> int:
-    """A whole number from ``least`` to ``most``. Raises TypeError and ValueError.
+def count(name: str, value: object, least: int | None = 1, most: int | None = None) -> int:
+    """A whole number from ``least`` to ``most``, None for no bound. Raises TypeError and ValueError.
 
     >>> count("steps", np.int64(3))
     3
@@ -32,7 +32,7 @@ def count(name: str, value: object, least: int = 1, most: int | None = None) -> 
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} must be a whole number, not {short(value)}.") from None
-    if number < least or (most is not None and number > most):
+    if (least is not None and number < least) or (most is not None and number > most):
         where = f"at least {least}" if most is None else f"a whole number from {least} to {most}"
         raise ValueError(f"{name} must be {where}, not {short(value)}.")
     return number

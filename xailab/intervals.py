@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from .inputs import count, floats, generator
+
 __all__ = [
     "Interval", "bootstrap_interval", "compare", "holm", "paired_bootstrap", "sign_flip_test",
 ]  # fmt: skip
@@ -33,14 +35,15 @@ def bootstrap_interval(
     ``level`` of those means. One value has no interval: a ValueError.
     Efron 1979. Introduced in notebook 01.
     """
-    v = np.asarray(values, dtype=float).ravel()
+    v, n_resamples = floats("values", values).ravel(), count("n_resamples", n_resamples)
     if len(v) < 2 or not np.isfinite(v).all():
         raise ValueError(
-            f"An interval needs at least 2 finite values, not {len(v)}: one proves nothing."
+            f"An interval needs at least 2 finite values, not {int(np.isfinite(v).sum())} of "
+            f"{len(v)}: one proves nothing, and items without a value must be dropped first."
         )
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level}.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     step = max(1, 2_000_000 // len(v))
     means = np.concatenate([
         v[rng.integers(0, len(v), (min(step, n_resamples - i), len(v)))].mean(1)
@@ -51,12 +54,15 @@ def bootstrap_interval(
 
 
 def _paired(a: Sequence[float], b: Sequence[float]) -> np.ndarray:
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if a.shape != b.shape:
+    first, second = floats("a", a).ravel(), floats("b", b).ravel()
+    if first.shape != second.shape or not len(first):
         raise ValueError(
-            f"a and b must belong to the same items; got {len(a)} and {len(b)} values."
+            "a and b must belong to the same items, one at least; got "
+            f"{len(first)} and {len(second)} values."
         )
-    return a - b
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("a and b must not have missing or infinite values; drop such items first.")
+    return first - second
 
 
 def paired_bootstrap(
@@ -79,13 +85,13 @@ def sign_flip_test(
     patterns up to n = 14, ``n_resamples`` drawn ones (and the observed one) beyond.
     Raises ValueError when a and b differ in length. Fisher 1935. Notebook 06.
     """
-    d = _paired(a, b).ravel()
+    d = _paired(a, b)
     n = len(d)
     if n <= 14:
         signs = 1 - 2 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
         found = np.abs(signs @ d) >= abs(d.sum()) - 1e-12
         return float(found.mean())
-    signs = np.random.default_rng(seed).choice([-1, 1], (n_resamples, n))
+    signs = generator(seed).choice([-1, 1], (n_resamples, n))
     found = np.abs(signs @ d) >= abs(d.sum()) - 1e-12
     return float((found.sum() + 1) / (n_resamples + 1))
 
@@ -96,9 +102,11 @@ def holm(p: Sequence[float]) -> np.ndarray:
     Kept increasing and at most 1; rejecting where the result is below 0.05 makes a false alarm
     anywhere among the m tests in at most 5 % of such tables. Holm 1979. Notebook 06.
     """
-    p = np.asarray(p, dtype=float)
-    order = np.argsort(p, kind="stable")
-    corrected = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    given = floats("p", p).ravel()
+    if not ((given >= 0) & (given <= 1)).all():
+        raise ValueError("p must hold probabilities from 0 to 1, none of them missing.")
+    order = np.argsort(given, kind="stable")
+    corrected = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
     return np.minimum(corrected, 1)[np.argsort(order, kind="stable")]
 
 
@@ -110,6 +118,8 @@ def compare(
     scores: method -> (n,), item by item in the same order. Columns: difference, low, high (of
     the mean difference, one pair at a time), p (sign flips), p_holm, told_apart. Notebook 06.
     """
+    if not isinstance(scores, Mapping) or len(scores) < 2:
+        raise ValueError("scores must map two or more methods to their values, item by item.")
     rows = []
     for a, b in combinations(scores, 2):
         interval = paired_bootstrap(scores[a], scores[b], level, seed)

@@ -10,6 +10,8 @@ from scipy.linalg import hadamard
 from skimage.filters import gaussian
 from skimage.segmentation import felzenszwalb, quickshift, slic
 
+from .images import as_rgb
+from .inputs import count, floats, function, generator
 from .local_fit import exponential_kernel, fit_strongest
 
 SEGMENTATIONS = ("slic", "quickshift", "felzenszwalb", "grid")
@@ -29,12 +31,15 @@ def superpixels(image: np.ndarray, method: str = "slic", n: int = 50, seed: int 
     (follows edges) or "grid" (squares, about n). Segmentation by scikit-image.
     Raises ValueError for an unknown method. Introduced in notebook 04.
     """
+    image, n = as_rgb(image), count("n", n)
     if method == "slic":
         labels = slic(image, n_segments=n, compactness=10, sigma=1, start_label=0)
     elif method == "quickshift":
         labels = quickshift(image, kernel_size=4, max_dist=200, ratio=0.2, rng=seed)
     elif method == "felzenszwalb":
-        labels = felzenszwalb(image, scale=200, sigma=0.8, min_size=image[..., 0].size // (4 * n))
+        labels = felzenszwalb(
+            image, scale=200, sigma=0.8, min_size=max(1, image[..., 0].size // (4 * n))
+        )
     elif method == "grid":
         side = max(1, round(np.sqrt(n)))
         y, x = (np.arange(length) * side // length for length in image.shape[:2])
@@ -52,6 +57,8 @@ def hidden(image: np.ndarray, segments: np.ndarray, hide: str = "mean") -> np.nd
     hide: "mean" (each superpixel in its mean colour), "grey" (127), "black" (0) or "blur".
     Raises ValueError for anything else. Introduced in notebook 04.
     """
+    if segments.shape != image.shape[:2]:
+        raise ValueError(f"segments must have shape {image.shape[:2]}, not {segments.shape}.")
     if hide == "mean":
         size = np.bincount(segments.ravel())
         sums = [np.bincount(segments.ravel(), image[..., c].ravel()) for c in range(3)]
@@ -77,6 +84,7 @@ def draw_masks(
     the effect of one. Raises ValueError for another word.
     Box & Hunter 1961 (fold-over). Introduced in notebook 04.
     """
+    n_samples, n_segments = count("n_samples", n_samples), count("n_segments", n_segments)
     if draws not in DRAWS:
         raise ValueError(f"draws must be one of {', '.join(DRAWS)}, not {draws!r}.")
     if draws == "independent":
@@ -129,7 +137,7 @@ class SuperpixelModel:
 
     def mask(self, top: int = 10) -> np.ndarray:
         """(H, W) int: +1 on superpixels for the class, -1 against, 0 on all but the top strongest."""
-        strongest = np.argsort(-np.abs(self.weights), kind="stable")[:top]
+        strongest = np.argsort(-np.abs(self.weights), kind="stable")[: count("top", top, least=0)]
         signs = np.zeros(len(self.weights), dtype=int)
         signs[strongest] = np.sign(self.weights[strongest])
         return signs[self.segments]
@@ -161,17 +169,31 @@ def ask(
     progress: bool | Callable[[int, int, float], None] = False,
 ) -> np.ndarray:
     """The model's answers for every row of the binary matrix, (n, C). Introduced in notebook 04."""
-    hidden_image = hidden(image, segments, hide)
+    function("predict_proba", predict_proba, "cnn.predict_proba")
+    hidden_image, batch_size = hidden(image, segments, hide), count("batch_size", batch_size)
     report = _print_progress if progress is True else progress or (lambda *_: None)
     start, answers = time.perf_counter(), []
     report(0, len(Z), 0.0)
     for first in range(0, len(Z), batch_size):
         rows = Z[first : first + batch_size]
-        answers.append(
-            predict_proba([apply_mask(image, hidden_image, segments, row) for row in rows])
-        )
+        images = [apply_mask(image, hidden_image, segments, row) for row in rows]
+        answers.append(_checked(predict_proba(images), len(rows)))
         report(first + len(rows), len(Z), time.perf_counter() - start)
     return np.concatenate(answers)
+
+
+def _checked(answer: object, n: int) -> np.ndarray:
+    p = floats("The answer of predict_proba", answer)
+    if p.ndim != 2 or len(p) != n:
+        raise ValueError(
+            f"predict_proba must return (n, classes) for n images; for {n} images it "
+            f"returned shape {p.shape}."
+        )
+    if not np.isfinite(p).all():
+        raise ValueError(
+            "predict_proba returned missing or infinite numbers; a line cannot be fitted to them."
+        )
+    return p
 
 
 def _print_progress(done: int, total: int, seconds: float) -> None:
@@ -217,9 +239,13 @@ def explain(
         )
     segments = superpixels(image) if segments is None else np.asarray(segments)
     labels = np.unique(segments)
-    if segments.shape != image.shape[:2] or not np.array_equal(labels, np.arange(len(labels))):
+    if (
+        segments.dtype.kind not in "iu"
+        or segments.shape != image.shape[:2]
+        or not np.array_equal(labels, np.arange(len(labels)))
+    ):
         raise ValueError(
-            f"segments must have shape {image.shape[:2]} and labels 0 to m - 1 without gaps; "
+            f"segments must have shape {image.shape[:2]} and whole labels 0 to m - 1 without gaps; "
             "superpixels(image) makes such, and slic needs start_label=0."
         )
     m = len(labels)
@@ -227,16 +253,11 @@ def explain(
         raise ValueError(
             "The image has one superpixel only, so there is nothing to compare; cut finer."
         )
-    if n_samples < m + 2:
+    if count("n_samples", n_samples, least=None) < m + 2:
         raise ValueError(f"n_samples must be at least {m + 2} to fit {m} weights, not {n_samples}.")
-    Z = draw_masks(n_samples, m, np.random.default_rng(seed), draws)
+    Z = draw_masks(n_samples, m, generator(seed), draws)
     p = ask(predict_proba, image, segments, Z, hide, batch_size=batch_size, progress=progress)
-    if p.ndim != 2 or len(p) != n_samples:
-        raise ValueError(
-            f"predict_proba must return (n, classes) for n images; for {n_samples} images it "
-            f"returned shape {p.shape}."
-        )
-    target = int(p[0].argmax()) if target is None else target
+    target = int(p[0].argmax()) if target is None else count("target", target, least=None)
     if not 0 <= target < p.shape[1]:
         raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
     distance = 1 - np.sqrt(Z.mean(1))  # cosine distance of a 0/1 row from the row of ones

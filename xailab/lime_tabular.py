@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .cards import card, name_of
+from .inputs import count, floats, function, generator
 from .local_fit import exponential_kernel, fit_strongest
 
 __all__ = ["LocalModel", "Neighbourhood", "encode", "explain", "perturb"]
@@ -200,6 +201,9 @@ def explain(
     Raises ValueError for rows, settings or predictions that do not fit.
     Ribeiro et al. 2016, eq. 1. Introduced in notebook 02.
     """
+    function("predict_proba", predict_proba, "model.predict_proba")
+    if isinstance(categorical, str):
+        categorical = (categorical,)
     categorical = categorical if isinstance(categorical, Mapping) else tuple(categorical)
     x = _check_row(x, X_train, categorical)
     d = len(x)
@@ -212,7 +216,7 @@ def explain(
     kinds = {"categorical": categorical, "discretise": discretise}
     if samples is None:
         _check_count(n_samples, d)
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         near = perturb(x, X_train, n_samples, rng, around=around, **kinds)
     else:
         near = encode(_check_samples(samples, x), x, X_train, **kinds)
@@ -253,12 +257,14 @@ def _check_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Series:
     if unknown:
         raise ValueError(f"categorical names {unknown}, but the columns are {columns}.")
     index = x.index if isinstance(x, pd.Series) else None
-    x = pd.Series(np.asarray(x, dtype=float).ravel(), index)
+    x = pd.Series(floats("x", x).ravel(), index)
+    if not len(X_train):
+        raise ValueError("X_train has no rows; LIME draws its samples from it.")
     if len(x) != len(columns):
         raise ValueError(f"x has {len(x)} values but X_train has {len(columns)} columns.")
     if not isinstance(x.index, pd.RangeIndex) and list(x.index) != columns:
         raise ValueError(f"x must have its values in X_train's order {columns}; use x[columns].")
-    if not np.isfinite(x).all() or not np.isfinite(X_train.to_numpy(float)).all():
+    if not np.isfinite(x).all() or not np.isfinite(floats("X_train", X_train)).all():
         raise ValueError("x and X_train must not have missing or infinite values; fill them first.")
     for feature, column in X_train.items():
         if (column == column.iloc[0]).all():
@@ -281,28 +287,30 @@ def _check_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Series:
 
 
 def _check_count(n_samples: int, d: int) -> None:
-    if n_samples < d + 2:
+    if count("n_samples", n_samples, least=None) < d + 2:
         raise ValueError(f"n_samples must be at least {d + 2} to fit {d} weights, not {n_samples}.")
 
 
 def _check_samples(samples, x: pd.Series) -> np.ndarray:
-    samples = np.asarray(samples, dtype=float)
+    samples = floats("samples", samples)
     if samples.ndim != 2 or samples.shape[1] != len(x) or not (samples[:1] == x.to_numpy()).all():
         raise ValueError(
             f"samples must have shape (n, {len(x)}) with the explained row x as its first row."
         )
+    if not np.isfinite(samples).all():
+        raise ValueError("samples must not have missing or infinite values; fill them first.")
     _check_count(len(samples), len(x))
     return samples
 
 
 def _ask(predict_proba: Callable, samples: pd.DataFrame, target: int) -> np.ndarray:
-    p = np.asarray(predict_proba(samples))
+    p = floats("The answer of predict_proba", predict_proba(samples))
     if p.ndim != 2 or len(p) != len(samples):
         raise ValueError(
             f"predict_proba must return (n, classes) for n rows; for {len(samples)} rows it "
             f"returned shape {p.shape}."
         )
-    if not 0 <= target < p.shape[1]:
+    if not 0 <= count("target", target, least=None) < p.shape[1]:
         raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
     y = p[:, target].astype(float)
     if not np.isfinite(y).all():

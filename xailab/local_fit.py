@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .inputs import count, short
+
 __all__ = ["LinearFit", "exponential_kernel", "fit"]
 
 
@@ -13,8 +15,8 @@ def exponential_kernel(distance: np.ndarray, width: float) -> np.ndarray:
     Written as the lime package has it, sqrt(exp(-d^2 / width^2)), it is the same number.
     Ribeiro et al. 2016, section 3.4. Introduced in notebook 02.
     """
-    if not width > 0:
-        raise ValueError(f"kernel_width must be a positive number, not {width!r}.")
+    if not isinstance(width, int | float | np.number) or not 0 < width < np.inf:
+        raise ValueError(f"kernel_width must be a positive number, not {short(width)}.")
     return np.exp(-(distance**2) / (2 * width**2))
 
 
@@ -36,6 +38,8 @@ def fit(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, alpha: float =
     Introduced in notebook 02; agrees with sklearn.linear_model.Ridge.
     """
     total = sample_weights.sum()
+    if not total > 0:
+        raise ValueError("All sample weights are 0: nothing is near enough; widen the kernel.")
     z_mean, y_mean = sample_weights @ Z / total, sample_weights @ y / total
     Zc, yc = Z - z_mean, y - y_mean
     ZtP = Zc.T * sample_weights
@@ -60,7 +64,7 @@ def fit_strongest(
     Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int | None
 ) -> LinearFit:
     """``fit`` on the k strongest columns (all of them for None); the others get weight 0."""
-    if k is not None and k < 1:
+    if k is not None and count("num_features", k, least=None) < 1:
         raise ValueError(f"num_features must be at least 1, or None for all, not {k}.")
     if k is None or k >= Z.shape[1]:
         return fit(Z, y, sample_weights)

@@ -15,6 +15,7 @@ import torch
 
 from . import cam, controls, metrics
 from .faithfulness import perturbation_curves
+from .inputs import count, object_mask, short
 from .scenes import grid_quartets, tile
 
 __all__ = [
@@ -50,8 +51,11 @@ def see(cnn, items: Iterable, least: float = 0.5) -> tuple[Seen, ...]:
 
     The rule looks at masks only, never at a heat map, so it cannot favour a method. Notebook 06.
     """
+    if not isinstance(least, int | float | np.number) or not 0 <= least <= 1:
+        raise ValueError(f"least must be a share from 0 to 1, not {short(least)}.")
     seen = []
     for item in items:
+        _check_item(item)
         view = cnn.view(item.image)
         mask = cnn.view_mask(item.mask)
         scale = 1.0
@@ -61,6 +65,19 @@ def see(cnn, items: Iterable, least: float = 0.5) -> tuple[Seen, ...]:
         if mask.any() and kept >= least:
             seen.append(Seen(item.name, view, mask, int(item.target), float(kept)))
     return tuple(seen)
+
+
+def _check_item(item) -> None:
+    lost = [a for a in ("name", "image", "mask", "target") if not hasattr(item, a)]
+    if lost:
+        raise TypeError(
+            "An item needs name, image, mask and target, as a Photo has them; "
+            f"{type(item).__name__} has no {lost[0]}."
+        )
+    mask, shape = object_mask(item.mask, f"The mask of {item.name}"), np.shape(item.image)[:2]
+    if mask.shape != shape:
+        raise ValueError(f"The mask of {item.name} is {mask.shape} but its picture {shape}.")
+    count(f"The target of {item.name}", item.target, least=0)
 
 
 def maps(

@@ -20,6 +20,7 @@ from .faithfulness import (
     randomisation_ladder,
     stability,
 )
+from .inputs import count, floats, object_mask, short
 from .intervals import (
     Interval,
     bootstrap_interval,
@@ -46,17 +47,26 @@ def region(heatmap: np.ndarray, threshold: float = 0.5) -> np.ndarray:
 
     Raises ValueError for a threshold outside (0, 1] or a map that is not finite and >= 0.
     """
-    h = np.asarray(heatmap, dtype=float)
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must lie in (0, 1], a share of the maximum, not {threshold}.")
-    if h.ndim != 2 or not np.isfinite(h).all() or (h < 0).any():
-        raise ValueError("heatmap must be a (H, W) array of finite numbers >= 0.")
+    h = _heat(heatmap)
+    if not isinstance(threshold, int | float | np.number) or not 0 < threshold <= 1:
+        raise ValueError(
+            f"threshold must lie in (0, 1], a share of the maximum, not {short(threshold)}."
+        )
     if h.max() == 0:
         warnings.warn(
             "The heat map is zero everywhere: it marks nothing and scores 0.", stacklevel=3
         )
         return np.zeros(h.shape, dtype=bool)
     return h >= threshold * h.max()
+
+
+def _heat(heatmap) -> np.ndarray:
+    h = floats("heatmap", heatmap)
+    if h.ndim != 2 or not h.size or not np.isfinite(h).all() or (h < 0).any():
+        raise ValueError(
+            "heatmap must be a (H, W) array of finite numbers >= 0; cam.normalise makes one."
+        )
+    return h
 
 
 def _counts(heatmap, mask, threshold) -> tuple[int, int, int]:
@@ -67,7 +77,7 @@ def _counts(heatmap, mask, threshold) -> tuple[int, int, int]:
 
 
 def _check_mask(heatmap, mask) -> np.ndarray:
-    mask = np.asarray(mask, dtype=bool)
+    mask = object_mask(mask)
     if mask.shape != np.shape(heatmap):
         raise ValueError(f"heatmap {np.shape(heatmap)} and mask {mask.shape} must have one shape.")
     if not mask.any():
@@ -102,8 +112,8 @@ def f1(heatmap: np.ndarray, mask: np.ndarray, threshold: float = 0.5) -> float:
 def saliency_score(heatmap: np.ndarray, mask: np.ndarray) -> float:
     """sum of h on the object / sum of h: the share of the map's mass on it, in [0, 1]. Notebook 06."""
     mask = _check_mask(heatmap, mask)
-    h = np.asarray(heatmap, dtype=float)
-    region(h)  # the same checks and the same warning
+    h = _heat(heatmap)
+    region(h)  # the same warning
     return float(h[mask].sum() / h.sum()) if h.any() else 0.0
 
 
@@ -128,11 +138,11 @@ def threshold_curve(
 
     Raises ValueError for thresholds outside (0, 1] and as ``localisation`` does.
     """
-    thresholds = np.asarray(thresholds, dtype=float).ravel()
-    if not ((thresholds > 0) & (thresholds <= 1)).all():
-        raise ValueError("thresholds must lie in (0, 1], shares of the maximum.")
+    thresholds = floats("thresholds", thresholds).ravel()
+    if not len(thresholds) or not ((thresholds > 0) & (thresholds <= 1)).all():
+        raise ValueError("thresholds must lie in (0, 1], shares of the maximum, one at least.")
     saliency = saliency_score(heatmap, mask)  # makes all the checks
-    h, mask = np.asarray(heatmap, dtype=float), np.asarray(mask, dtype=bool)
+    h, mask = _heat(heatmap), object_mask(mask)
     if not h.any():
         return {m: np.zeros(len(thresholds)) for m in LOCALISATION}
     # sorted once, the number of pixels at or above any threshold is a position in the list
@@ -153,11 +163,11 @@ def best_threshold(curves: np.ndarray, thresholds: Sequence[float]) -> float:
     Choose it on some items and report on others: chosen on the items it is reported on, it
     flatters (Choe et al. 2020).
     """
-    curves = np.asarray(curves, dtype=float)
-    if curves.ndim != 2 or curves.shape[1] != len(thresholds):
+    curves = floats("curves", curves)
+    if curves.ndim != 2 or curves.shape[1] != len(thresholds) or not len(curves):
         raise ValueError(
             f"curves must have shape (items, {len(thresholds)}), one column a threshold, "
-            f"not {curves.shape}."
+            f"not {curves.shape}; held_out needs two items at least."
         )
     return float(thresholds[int(curves.mean(0).argmax())])
 
@@ -182,7 +192,7 @@ def held_out(curves: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
 def pointing_game(heatmap: np.ndarray, mask: np.ndarray) -> bool:
     """Does the heat map's maximum lie on the object? (Zhang et al. 2018.) Notebook 06."""
     mask = _check_mask(heatmap, mask)
-    h = np.asarray(heatmap, dtype=float)
+    h = _heat(heatmap)
     return bool(h.max() > 0 and mask.ravel()[h.argmax()])
 
 
@@ -192,6 +202,8 @@ def parts_found(heatmap: np.ndarray, masks: Sequence[np.ndarray], threshold: flo
     masks: one (H, W) bool array for each object.
     """
     marked = region(heatmap, threshold)
+    if not len(masks):
+        raise ValueError("masks must hold one (H, W) bool array for each object, one at least.")
     return float(np.mean([(marked & _check_mask(heatmap, m)).any() for m in masks]))
 
 
@@ -200,8 +212,13 @@ def grid_share(heatmap: np.ndarray, cell: int, side: int = 2) -> float:
 
     Bohle et al. 2021. Raises ValueError when the cell or the size does not fit. Notebook 06.
     """
-    h = np.asarray(heatmap, dtype=float)
-    if not 0 <= cell < side**2 or h.ndim != 2 or h.shape[0] % side or h.shape[1] % side:
+    h = floats("heatmap", heatmap)
+    if (
+        not 0 <= count("cell", cell, least=None) < count("side", side) ** 2
+        or h.ndim != 2
+        or h.shape[0] % side
+        or h.shape[1] % side
+    ):
         raise ValueError(
             f"A {side} x {side} grid needs a cell from 0 to {side**2 - 1} and sides that divide "
             f"by {side}; got cell {cell} and a map of shape {h.shape}."
@@ -213,7 +230,7 @@ def grid_share(heatmap: np.ndarray, cell: int, side: int = 2) -> float:
 
 def box_mask(mask: np.ndarray) -> np.ndarray:
     """The smallest upright box around the mask, filled: (H, W) bool. Notebook 06."""
-    mask = np.asarray(mask, dtype=bool)
+    mask = object_mask(mask)
     if not mask.any():
         raise ValueError("The mask is empty: without an object there is no box.")
     ys, xs = np.nonzero(mask)

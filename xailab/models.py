@@ -11,9 +11,11 @@ from PIL import Image
 from torch import nn
 
 from .efficientnet_lite import EfficientNetLite
-from .hooks import spatial_layers
+from .hooks import find_layer, spatial_layers
 from .images import as_rgb
 from .income_net import IncomeNet, train_income_net
+from .inputs import count, object_mask, short
+from .tensor_inputs import network
 from .weights import (
     LITE,
     TORCHVISION,
@@ -76,7 +78,10 @@ class CNN:
 
     def view_mask(self, mask: np.ndarray) -> np.ndarray:
         """A bool (H, W) mask of the photograph, resized and cropped as ``view`` does to the photograph."""
-        grey = np.repeat(np.asarray(mask, dtype=np.uint8)[:, :, None] * 255, 3, axis=2)
+        mask = object_mask(mask)
+        if mask.ndim != 2 or not mask.size:
+            raise ValueError(f"The mask must have shape (height, width), not {mask.shape}.")
+        grey = np.repeat(mask[:, :, None].astype(np.uint8) * 255, 3, axis=2)
         return self.view(grey)[:, :, 0] > 127
 
     def preprocess(self, image: np.ndarray | Image.Image) -> torch.Tensor:
@@ -92,7 +97,11 @@ class CNN:
 
     def predict_proba(self, images: Iterable, batch_size: int = 16) -> np.ndarray:
         """(n, C) softmax probabilities of n images (each uint8 (H, W, 3), PIL or a path)."""
-        images = list(images)
+        if isinstance(images, str | Path | Image.Image) or not isinstance(images, Iterable):
+            raise TypeError(
+                f"images must be a list; for one picture pass [image], not {short(images)}."
+            )
+        batch_size, images = count("batch_size", batch_size), list(images)
         if not images:
             return np.empty((0, len(self.categories)))
         model = self.model
@@ -107,13 +116,13 @@ class CNN:
 
     def top(self, image: np.ndarray | Image.Image, k: int = 5) -> list[tuple[str, float]]:
         """The k most probable categories with their probabilities, the best first."""
-        p = self.predict_proba([image])[0]
+        p, k = self.predict_proba([image])[0], count("k", k)
         return [(self.categories[i], float(p[i])) for i in np.argsort(-p, kind="stable")[:k]]
 
     def target(self, category: str) -> int:
         """The class index of a category name; an unknown name is a ValueError that offers near ones."""
         if category not in self.categories:
-            near = difflib.get_close_matches(category, self.categories, n=3, cutoff=0.0)
+            near = difflib.get_close_matches(str(category), self.categories, n=3, cutoff=0.0)
             raise ValueError(f"{category!r} is no ImageNet class; near ones: {', '.join(near)}.")
         return self.categories.index(category)
 
@@ -137,17 +146,36 @@ def own_cnn(
     The model is put in eval mode. Raises ValueError when model and categories do not fit.
     Introduced in notebook 04.
     """
+    model, input_size = network(model), count("input_size", input_size)
+    if min(std) <= 0:
+        raise ValueError(
+            f"std must be three positive numbers, as (0.229, 0.224, 0.225), not {std}."
+        )
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     x = torch.zeros(1, 3, input_size, input_size, device=device)
     categories = tuple(categories)
-    with torch.no_grad():
-        logits = model.eval()(x)
+    try:
+        with torch.no_grad():
+            logits = model.eval()(x)
+    except RuntimeError as error:
+        raise ValueError(
+            f"The model cannot take a picture of shape (1, 3, {input_size}, {input_size}): "
+            f"{str(error).splitlines()[0]}"
+        ) from error
     if not torch.is_tensor(logits) or logits.shape != (1, len(categories)):
         got = tuple(logits.shape) if torch.is_tensor(logits) else type(logits).__name__
         raise ValueError(
             f"For one image the model must return logits of shape (1, {len(categories)}), one for "
             f"each category, not {got}."
         )
+    if default_layer is None:
+        layers = list(spatial_layers(model, x))
+        if not layers:
+            raise ValueError(
+                "No layer of the model returns maps (B, K, h, w), so no CAM can be drawn."
+            )
+        default_layer = layers[-1]
+    find_layer(model, default_layer)
     return CNN(
         name=name or type(model).__name__,
         model=model,
@@ -157,7 +185,7 @@ def own_cnn(
         interpolation=Image.Resampling.BILINEAR,
         mean=mean,
         std=std,
-        default_layer=default_layer or list(spatial_layers(model, x))[-1],
+        default_layer=default_layer,
         device=device,
     )
 
@@ -175,14 +203,24 @@ def load_cnn(
     when the weights are not on this computer. Introduced in notebook 04.
     """
     if name not in cnn_names():
-        near = difflib.get_close_matches(name, cnn_names(), n=1, cutoff=0.0)[0]
+        near = difflib.get_close_matches(str(name), cnn_names(), n=1, cutoff=0.0)[0]
         raise ValueError(
             f"There is no CNN named {name!r}; did you mean {near!r}? "
             f"The course knows {', '.join(cnn_names())}."
         )
-    if name in LITE:
-        return _load_lite(name, weights, torch.device(device))
-    return _load_torchvision(name, weights, torch.device(device))
+    place = _device(device)
+    return (_load_lite if name in LITE else _load_torchvision)(name, weights, place)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError):
+        raise ValueError(
+            f"device must be one that this computer has, such as 'cpu', not {short(name)}."
+        ) from None
+    return device
 
 
 def _fill(model: nn.Module, state: dict, name: str) -> nn.Module:

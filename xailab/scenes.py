@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from .inputs import count, floats, generator, short
+
 if TYPE_CHECKING:  # reading the table needs no neural network library
     import torch
 
@@ -99,14 +101,19 @@ def compose(
     places in their slots, follow from seed and number, so scene 3 of 5 is scene 3 of 50.
     Raises ValueError for a number of objects or a share that does not fit. Notebook 06.
     """
-    shares = [share] * objects if np.isscalar(share) else list(share)
+    seed, size = count("seed", seed, least=0), count("size", size, 32, 512)
+    n, objects = count("n", n, least=None), count("objects", objects, least=None)
+    given = floats("share", share)
+    shares = [float(given)] * objects if given.ndim == 0 else given.tolist()
     if not 1 <= objects <= 4 or n < 1:
         raise ValueError(f"A scene has 1 to 4 objects and n is at least 1; got {objects} and {n}.")
     if len(shares) != objects or not all(0 < s <= 1 for s in shares):
         raise ValueError(
-            f"share must be in (0, 1], one number or {objects} of them, not {share!r}."
+            f"share must be in (0, 1], one number or {objects} of them, not {short(share)}."
         )
     photos = [p for p in photos if _whole(p)]
+    if not photos:
+        raise ValueError("None of the photos shows one whole object that could be cut out.")
     if same_class is False and len({p.target for p in photos}) < objects:
         raise ValueError(f"There are no {objects} classes among the photos with one whole object.")
     return tuple(
@@ -156,7 +163,7 @@ def grid_quartets(targets: Sequence[int], n: int, seed: int = 0) -> np.ndarray:
     targets = np.asarray(targets)
     if len(set(targets.tolist())) < 4:
         raise ValueError("A grid needs pictures of at least four classes.")
-    rng, found = np.random.default_rng(seed), []
+    rng, found = generator(seed), []
     while len(found) < n:
         four = rng.choice(len(targets), 4, replace=False)
         if len(set(targets[four].tolist())) == 4:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from .attribution import Attribution, Attributions
 from .cards import name_of
+from .inputs import count, floats, function, generator
 
 __all__ = [
     "Attribution", "Attributions", "coalition_values", "exact", "exact_rows", "kernel",
@@ -30,9 +31,12 @@ def shapley_from_values(v: np.ndarray) -> np.ndarray:
     phi_i = sum over S without i of |S|! (d - |S| - 1)! / d! * (v(S + i) - v(S)).
     Raises ValueError unless len(v) is a power of two. Shapley 1953. Notebook 03.
     """
-    d = len(v).bit_length() - 1
+    v = floats("v", v)
+    d = len(v).bit_length() - 1 if v.ndim == 1 else 0
     if len(v) != 2**d or d == 0:
-        raise ValueError(f"v must list the values of all 2^d coalitions, not {len(v)} values.")
+        raise ValueError(f"v must list the values of all 2^d coalitions, not {v.size} values.")
+    if not np.isfinite(v).all():
+        raise ValueError("v must not have missing or infinite values: every coalition has one.")
     return _shapley_weights(d) @ v
 
 
@@ -59,6 +63,11 @@ def coalition_values(
     wrap=np.asarray,
 ) -> np.ndarray:
     """v(S) of coalitions given as rows of booleans (m, d): mean_b f(x_S, b_rest). Notebook 03."""
+    if coalitions.shape[1:] != np.shape(x) or len(background) == 0:
+        raise ValueError(
+            f"coalitions must have shape (m, {len(x)}), one bool a feature, and the background rows; "
+            f"got {coalitions.shape} and {len(background)} rows."
+        )
     values, n = np.empty(len(coalitions)), len(background)
     step = max(1, CALL_ROWS // n)
     for start in range(0, len(coalitions), step):
@@ -70,8 +79,9 @@ def coalition_values(
 
 def _ask(predict: Callable, rows: np.ndarray, wrap: Callable) -> np.ndarray:
     """The model's output for rows (m, n, d) as (m, n), checked."""
+    function("predict", predict, "lambda X: model.predict_proba(X)[:, 1]")
     flat = rows.reshape(-1, rows.shape[-1])
-    output = np.asarray(predict(wrap(flat)), dtype=float)
+    output = floats("The answer of predict", predict(wrap(flat)))
     if output.shape != (len(flat),):
         raise ValueError(
             f"predict must return one number a row; for {len(flat)} rows it returned shape "
@@ -87,8 +97,10 @@ def _ask(predict: Callable, rows: np.ndarray, wrap: Callable) -> np.ndarray:
 def _checked(x, background) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], Callable]:
     """x (d,) and background (n, d) as floats, the features' names, and what predict is to be given."""
     names = getattr(background, "columns", None)
-    b = np.atleast_2d(np.asarray(background, dtype=float))
-    row = np.asarray(x, dtype=float).ravel()
+    b = np.atleast_2d(floats("background", background))
+    row = floats("x", x).ravel()
+    if not len(row):
+        raise ValueError("x has no values; a row needs one feature at least.")
     if b.shape[1] != len(row) or len(b) == 0:
         raise ValueError(
             f"x has {len(row)} values, so background must have shape (n, {len(row)}), not {b.shape}."
@@ -175,7 +187,7 @@ def exact_rows(
     if names is not None and own is not None and list(names) != list(own):
         raise ValueError(f"X must have the background's columns {list(names)} in this order.")
     found = []
-    for values in np.asarray(X, dtype=float):
+    for values in floats("X", X):
         row, b, features, wrap = _checked(values, background)
         _check_size(len(row))
         found.append(_exact(predict, row, b, wrap))
@@ -206,14 +218,13 @@ def kernel(
     Raises ValueError when n_samples < 2 d. Lundberg & Lee 2017, theorem 2. Notebook 03.
     """
     row, b, features, wrap = _checked(x, background)
-    d, n = len(row), len(b)
-    if n_samples < 2 * d:
+    d, n, rng = len(row), len(b), generator(seed)
+    if count("n_samples", n_samples, least=None) < 2 * d:
         raise ValueError(f"n_samples must be at least {2 * d} for {d} features, not {n_samples}.")
     if d <= MAX_EXACT and n_samples >= 2**d - 2:
         S = _all_coalitions(d)[1:-1]
         weight = kernel_weight(S.sum(1), d)
     else:
-        rng = np.random.default_rng(seed)
         sizes = np.arange(1, d)
         share = 1 / (sizes * (d - sizes))
         s = rng.choice(sizes, n_samples // 2, p=share / share.sum())
@@ -267,9 +278,7 @@ def sampling(
     """
     row, b, features, wrap = _checked(x, background)
     d, n = len(row), len(b)
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations must be at least 1, not {n_permutations}.")
-    rng = np.random.default_rng(seed)
+    n_permutations, rng = count("n_permutations", n_permutations), generator(seed)
     orders = np.argsort(rng.random((n_permutations, d)), axis=1)
     orders = np.concatenate([orders, orders[:, ::-1]])
     rank = np.argsort(orders, axis=1)

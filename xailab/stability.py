@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .cards import card
+from .inputs import count, floats
 
 __all__ = ["BAR", "Stability", "errors", "jaccard", "repeat", "top_k"]
 
@@ -25,10 +26,10 @@ def jaccard(weights: np.ndarray, k: int) -> float:
 
     weights: (runs, d), two runs at least. 1: all runs name the same k. Notebook 02.
     """
-    weights = np.asarray(weights)
+    weights = floats("weights", weights)
     if weights.ndim != 2 or len(weights) < 2:
         raise ValueError("weights must have shape (runs, d) with two runs at least to compare.")
-    if not 1 <= k <= weights.shape[1]:
+    if not 1 <= count("k", k, least=None) <= weights.shape[1]:
         raise ValueError(f"k must lie between 1 and {weights.shape[1]}, not {k}.")
     sets = [set(top_k(w, k)) for w in weights]
     return float(np.mean([len(a & b) / len(a | b) for a, b in combinations(sets, 2)]))

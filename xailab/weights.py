@@ -64,6 +64,8 @@ def read_weights(path: str | Path, sha256_start: str | None = None) -> dict:
     Raises FileNotFoundError without a file, ValueError for a damaged file or one with anything
     else in it, such as a pickle that would run a program.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"weights must be None, 'download' or a file's path, not {path!r}.")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no weights file {path}; check the path.")
