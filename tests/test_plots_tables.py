@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from xailab import plots, shapley, stability
+from xailab import drawing, plots, shapley, stability
 
 OUTPUT = "probability of rain"
 
@@ -45,8 +45,8 @@ def test_contributions_put_the_largest_on_top_and_colour_by_sign():
     ax = plots.contributions(pd.Series({"small": 0.1, "large": -0.5, "none": 0.0}), OUTPUT)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["none", "small", "large"]
     assert [bar.get_width() for bar in ax.patches] == [0.0, 0.1, -0.5]
-    assert colour(ax.patches[2]) == plots.LOWERS
-    assert colour(ax.patches[1]) == plots.RAISES
+    assert colour(ax.patches[2]) == drawing.LOWERS
+    assert colour(ax.patches[1]) == drawing.RAISES
     assert OUTPUT in ax.get_xlabel()
 
 
@@ -97,8 +97,8 @@ def test_the_waterfall_goes_from_base_to_prediction(many):
 def test_the_force_plots_bars_meet_at_the_prediction_and_span_the_pushes(many):
     one = many[1]
     ax = plots.force(one)
-    raises = [bar for bar in ax.patches if colour(bar) == plots.RAISES]
-    lowers = [bar for bar in ax.patches if colour(bar) == plots.LOWERS]
+    raises = [bar for bar in ax.patches if colour(bar) == drawing.RAISES]
+    lowers = [bar for bar in ax.patches if colour(bar) == drawing.LOWERS]
     ups, downs = one.values[one.values > 0], one.values[one.values < 0]
     assert sum(abs(bar.get_width()) for bar in raises) == pytest.approx(ups.sum())
     assert sum(abs(bar.get_width()) for bar in lowers) == pytest.approx(-downs.sum())

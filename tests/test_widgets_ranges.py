@@ -4,19 +4,23 @@ One control moves at a time, the others stay where they begin. At every stop the
 PNG, the readout says a sentence and nothing warns or raises.
 """
 
+import gc
 import html
 import io
 import re
 import warnings
+import weakref
 
 import ipywidgets as ipw
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
+from matplotlib.colors import to_rgb
 from PIL import Image
 
-from xailab import evaluate, image_widgets, metrics, shapley, widgets
+from xailab import drawing, evaluate, image_widgets, metrics, shapley, widgets
 
 D = 3
 TABLE = pd.DataFrame(np.random.default_rng(0).normal(size=(12, D)), columns=["a", "b", "c"]).round(
@@ -71,7 +75,7 @@ PANELS = {
     "superpixel_explorer": lambda: image_widgets.superpixel_explorer(PHOTO),
     "lime_explorer": lambda: image_widgets.lime_explorer(reds, PHOTO, n=10),
 }
-ELSEWHERE = {"panel", "threshold_overlay", "cam_explorer", "upload", "layer_choices"}
+ELSEWHERE = {"panel", "picker", "threshold_overlay", "cam_explorer", "upload", "layer_choices"}
 
 
 def stops(control: ipw.Widget) -> list:
@@ -103,14 +107,18 @@ def check(box, before: str | None = None) -> None:
 def sweep(box) -> None:
     check(box)
     for name, control in box.controls.items():
-        start, said = control.value, set()
+        start, said, seen = control.value, set(), set()
         for value in stops(control):
             control.value = value
             check(box)
             said.add(box.text)
+            seen.add(box.picture.value)
         control.value = start
         check(box)
-        assert len(said) > 1 or len(stops(control)) == 1, f"{name} changes nothing that is said"
+        if name == "colours":  # another look, the same words
+            assert len(said) == 1 and len(seen) == len(stops(control))
+        else:
+            assert len(said) > 1 or len(stops(control)) == 1, f"{name} changes nothing that is said"
 
 
 @pytest.mark.parametrize("name", PANELS)
@@ -126,6 +134,63 @@ def test_the_cam_panel_holds_for_every_method_layer_and_class(cnn, coffee):
 
 def test_no_factory_is_forgotten_here():
     assert {*widgets.__all__, *image_widgets.__all__} == PANELS.keys() | ELSEWHERE
+
+
+def _grey(colour: str) -> float:
+    """How light a colour looks in print, 0 to 1."""
+    return float(to_rgb(colour) @ np.array([0.2126, 0.7152, 0.0722]))
+
+
+def test_every_panel_with_meaning_in_its_colours_has_the_switch_and_starts_safe():
+    for name, make in PANELS.items():
+        controls = make().controls
+        assert ("colours" in controls) == (name != "superpixel_explorer"), name
+        if "colours" in controls:
+            first = controls["colours"].value
+            assert first in ("orange", "orange and blue") and "xailab-colours" in controls[
+                "colours"
+            ]._dom_classes  # fmt: skip
+    for raises, lowers in drawing.INKS.values():
+        assert abs(_grey(raises) - _grey(lowers)) > 0.05
+    dark, light = drawing.INKS["black and grey"]
+    assert _grey(light) - _grey(dark) > 0.5 and len(set(to_rgb(dark))) == 1
+    for name in drawing.PALETTES.values():
+        shades = plt.get_cmap(name)(np.linspace(0, 1, 64))[:, :3] @ [0.2126, 0.7152, 0.0722]
+        assert (np.diff(shades) > 0).all(), name
+
+
+def test_a_feature_called_colours_keeps_its_control():
+    X = TABLE.rename(columns={"a": "colours"})
+    box = widgets.what_if(predict, X.iloc[0], X)
+    box.controls["colours"].value = 1.0
+    assert f"Changed: colours {X.iloc[0, 0]:g} to 1." in box.text
+    before = box.picture.value
+    box.controls["colours of the figure"].value = "black and grey"
+    assert box.picture.value != before
+
+
+def test_figures_are_collected_young_and_the_collector_is_left_as_it_was():
+    made = []
+
+    def draw(n):
+        ax = widgets.plots.heatmap(HEAT)
+        made.append(weakref.ref(ax.figure))
+        assert not gc.isenabled()
+        if n == 3:
+            raise ValueError("Not three.")
+        return ax, f"n is {n}."
+
+    box = widgets.panel(draw, n=ipw.IntSlider(max=5))
+    assert gc.isenabled() and made[0]() is None
+    with pytest.raises(ValueError, match="three"):
+        box.controls["n"].value = 3
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        box.controls["n"].value = 4
+        assert not gc.isenabled() and made[-1]() is None
+    finally:
+        gc.enable()
 
 
 def test_what_the_threshold_panel_says_is_what_metrics_says():

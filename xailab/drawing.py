@@ -9,9 +9,11 @@ from matplotlib.colors import LinearSegmentedColormap
 
 __all__ = [
     "HEAT",
+    "INKS",
     "LOWERS",
     "LOW_HIGH",
     "NEUTRAL",
+    "PALETTES",
     "RAISES",
     "axes_or_new",
     "colours",
@@ -22,6 +24,10 @@ __all__ = [
 RAISES, LOWERS, NEUTRAL = "#d1600f", "#2a6fb0", "#8a8a8a"
 LOW_HIGH = LinearSegmentedColormap.from_list("low_high", ["#2a6fb0", "#c9c9c9", "#d1600f"])
 HEAT = "inferno"
+# what a switch offers, the default first; in every heat palette lightness grows with the value, so
+# that all eyes and a copier see the same order, and the two inks differ in lightness too
+PALETTES = {"orange": HEAT, "blue to yellow": "cividis", "grey": "gray"}
+INKS = {"orange and blue": (RAISES, LOWERS), "black and grey": ("#1a1a1a", "#b0b0b0")}
 
 
 def style() -> None:
@@ -40,9 +46,10 @@ def axes_or_new(ax: Axes | None, height: float = 3.6, width: float = 7.0) -> Axe
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def colours(values: Sequence[float]) -> list[str]:
-    """Orange for what raises, blue for what lowers (and for zero)."""
-    return [RAISES if v > 0 else LOWERS for v in values]
+def colours(values: Sequence[float], inks: tuple[str, str] = INKS["orange and blue"]) -> list[str]:
+    """Orange for what raises, blue for what lowers (and for zero); or another pair of ``INKS``."""
+    raises, lowers = inks
+    return [raises if v > 0 else lowers for v in values]
 
 
 def curves(

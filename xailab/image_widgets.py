@@ -5,13 +5,15 @@ Panels as in ``widgets``: box.controls, box.readout and box.text, driven by a te
 
 import html
 from collections.abc import Callable
+from functools import lru_cache
 
 import ipywidgets as ipw
 import numpy as np
 
 from . import cam, lime_image, models, plots
+from .drawing import INKS, PALETTES
 from .images import from_bytes
-from .widgets import Panel, _slider, panel
+from .widgets import Panel, _slider, colour_switch, panel
 
 __all__ = ["cam_explorer", "layer_choices", "lime_explorer", "superpixel_explorer", "upload"]
 
@@ -57,7 +59,7 @@ def cam_explorer(
     best = np.argsort(-p, kind="stable")[:classes].tolist()
     shapes, known = cnn.layers, {}
 
-    def draw(method: str, layer: str, target: int):
+    def draw(method: str, layer: str, target: int, colours: str):
         key = (method, layer, target)
         if key not in known:
             known[key] = cam.heatmaps(cnn, x, layer, target, [method])[method][0]
@@ -68,13 +70,15 @@ def cam_explorer(
             f"{p[target]:.2f}) at {layer}, {k} maps of {height} x {width}: "
             f"{marked if h.any() else 'the map is empty, nothing here speaks for the class'}."
         )
-        return plots.overlay(view, h, f"{METHOD_NAMES[method]}, {layer}"), text
+        title = f"{METHOD_NAMES[method]}, {layer}"
+        return plots.overlay(view, h, title, cmap=PALETTES[colours]), text
 
     return panel(
         draw,
         method=_dropdown("method", [(METHOD_NAMES[m], m) for m in cam.METHODS if m != "cam"]),
         layer=_dropdown("layer", layer_choices(shapes), layer or cnn.default_layer),
         target=_dropdown("class", [(f"{cnn.categories[i]} {p[i]:.2f}", i) for i in best]),
+        colours=colour_switch(PALETTES),
     )
 
 
@@ -84,9 +88,10 @@ def superpixel_explorer(image: np.ndarray, n: int = 50) -> Panel:
     image: uint8 (H, W, 3). controls: method, n. The readout counts the superpixels and tells how
     many possible maskings they have. Introduced in notebook 04.
     """
+    cut = lru_cache(maxsize=64)(lambda method, n: lime_image.superpixels(image, method, n))
 
     def draw(method: str, n: int):
-        segments = lime_image.superpixels(image, method, n)
+        segments = cut(method, n)
         m = int(segments.max()) + 1
         size = np.bincount(segments.ravel()) / segments.size
         text = (
@@ -114,7 +119,7 @@ def lime_explorer(
     """
     known: dict[tuple, lime_image.SuperpixelModel] = {}
 
-    def draw(method: str, n: int, samples: int, hide: str, top: int):
+    def draw(method: str, n: int, samples: int, hide: str, top: int, colours: str):
         key = (method, n, samples, hide)
         if key not in known:
             segments = lime_image.superpixels(image, method, n)
@@ -129,7 +134,8 @@ def lime_explorer(
             f"Shown: the {count} strongest of {len(local.weights)} superpixels, "
             f"{(shown != 0).mean():.0%} of the picture. {local.n_samples} model calls. {local.describe()}"
         )
-        return plots.superpixel_mask(image, shown, f"the {count} strongest superpixels"), text
+        title = f"the {count} strongest superpixels"
+        return plots.superpixel_mask(image, shown, title, inks=INKS[colours]), text
 
     return panel(
         draw,
@@ -138,6 +144,7 @@ def lime_explorer(
         samples=_slider(ipw.IntSlider, "samples", min=50, max=1000, step=50, value=n_samples),
         hide=_dropdown("hidden ones are", list(lime_image.FILLS)),
         top=_slider(ipw.IntSlider, "how many to show", min=1, max=20, value=8),
+        colours=colour_switch(INKS),
     )
 
 

@@ -10,7 +10,7 @@ from .cards import card, name_of
 from .inputs import count, floats, function, generator
 from .local_fit import exponential_kernel, fit_strongest
 
-__all__ = ["LocalModel", "Neighbourhood", "encode", "explain", "perturb"]
+__all__ = ["LocalModel", "Neighbourhood", "encode", "explain", "perturb", "quartiles"]
 
 Categorical = Iterable[str] | Mapping[str, tuple[str, ...]]
 
@@ -110,6 +110,7 @@ def perturb(
     categorical: Categorical = (),
     discretise: bool = True,
     around: bool = False,
+    edges: Mapping[str, np.ndarray] | None = None,
 ) -> Neighbourhood:
     """Draw n_samples rows to ask the model about, every column on its own.
 
@@ -129,7 +130,18 @@ def perturb(
             centre = rows[j] if around else column.mean()
             samples[:, j] = centre + column.std() * rng.standard_normal(n_samples)
     samples[0] = rows
-    return encode(samples, x, X_train, categorical=categorical, discretise=discretise)
+    kinds = {"categorical": categorical, "discretise": discretise, "edges": edges}
+    return encode(samples, x, X_train, **kinds)
+
+
+def quartiles(X_train: pd.DataFrame) -> dict[str, np.ndarray]:
+    """feature -> the edges of its bins: the column's quartiles, each value once. Notebook 02.
+
+    ``explain`` finds them itself; give them to it when it runs many times over one table.
+    """
+    return {
+        f: np.unique(np.percentile(c.to_numpy(float), (25, 50, 75))) for f, c in X_train.items()
+    }
 
 
 def encode(
@@ -139,14 +151,18 @@ def encode(
     *,
     categorical: Categorical = (),
     discretise: bool = True,
+    edges: Mapping[str, np.ndarray] | None = None,
 ) -> Neighbourhood:
     """How the line sees rows in the table's own units: their features against those of x.
 
     samples: (n, d). A category becomes 1 where it is that of x; a number becomes 1 where it
     lies in the same quartile of X_train as x, or, not discretised, its distance from the
-    training mean in standard deviations. Introduced in notebook 02.
+    training mean in standard deviations. edges: ``quartiles(X_train)``, None to find them here.
+    Introduced in notebook 02.
     """
     rows, train = x.to_numpy(float), X_train.to_numpy(float)
+    if discretise and edges is None:
+        edges = quartiles(X_train[[f for f in X_train if f not in categorical]])
     Z, conditions = np.empty(np.shape(samples)), []
     for j, feature in enumerate(X_train.columns):
         column, drawn, value = train[:, j], samples[:, j], rows[j]
@@ -156,10 +172,9 @@ def encode(
             name = categorical[feature][int(value)] if named else f"{value:g}"
             conditions.append(f"{feature} = {name}")
         elif discretise:
-            edges = np.unique(np.percentile(column, (25, 50, 75)))
-            bin = np.searchsorted(edges, value)
-            Z[:, j] = np.searchsorted(edges, drawn) == bin
-            conditions.append(_bin_name(feature, edges, bin))
+            bin = np.searchsorted(edges[feature], value)
+            Z[:, j] = np.searchsorted(edges[feature], drawn) == bin
+            conditions.append(_bin_name(feature, edges[feature], bin))
         else:
             Z[:, j] = (drawn - column.mean()) / column.std()
             conditions.append(f"{feature} (per standard deviation)")
@@ -187,6 +202,7 @@ def explain(
     discretise: bool = True,
     around: bool = False,
     samples: np.ndarray | None = None,
+    edges: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
     output: str = "probability",
     model: str = "",
@@ -197,7 +213,8 @@ def explain(
     categorical: names of the categorical columns, or a mapping to the names of their codes.
     kernel_width: None is lime's 0.75 sqrt(d). num_features: None keeps all. target: the class.
     discretise, around: see ``perturb``. samples: (n, d) rows to use instead of drawing them, the
-    first of them x. output, model: names for the card.
+    first of them x. edges: ``quartiles(X_train)``, found anew for None. output, model: names for
+    the card.
     Raises ValueError for rows, settings or predictions that do not fit.
     Ribeiro et al. 2016, eq. 1. Introduced in notebook 02.
     """
@@ -213,7 +230,7 @@ def explain(
         raise ValueError(
             "around=True needs discretise=False: bins are drawn from the whole column."
         )
-    kinds = {"categorical": categorical, "discretise": discretise}
+    kinds = {"categorical": categorical, "discretise": discretise, "edges": edges}
     if samples is None:
         _check_count(n_samples, d)
         rng = generator(seed)
@@ -264,14 +281,15 @@ def _check_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Series:
         raise ValueError(f"x has {len(x)} values but X_train has {len(columns)} columns.")
     if not isinstance(x.index, pd.RangeIndex) and list(x.index) != columns:
         raise ValueError(f"x must have its values in X_train's order {columns}; use x[columns].")
-    if not np.isfinite(x).all() or not np.isfinite(floats("X_train", X_train)).all():
+    train = floats("X_train", X_train)
+    if not np.isfinite(x).all() or not np.isfinite(train).all():
         raise ValueError("x and X_train must not have missing or infinite values; fill them first.")
-    for feature, column in X_train.items():
-        if (column == column.iloc[0]).all():
-            raise ValueError(
-                f"Column {feature!r} is constant in X_train, so LIME cannot vary it and it can have "
-                "no weight; drop it, and let predict_proba put it back."
-            )
+    constant = (train == train[0]).all(0)
+    if constant.any():
+        raise ValueError(
+            f"Column {columns[constant.argmax()]!r} is constant in X_train, so LIME cannot vary it "
+            "and it can have no weight; drop it, and let predict_proba put it back."
+        )
     for feature in categorical:
         value = x.iloc[columns.index(feature)]
         if value not in set(X_train[feature]):

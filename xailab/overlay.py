@@ -7,7 +7,6 @@ and the browser only counts.
 
 import io
 import zlib
-from pathlib import Path
 
 import anywidget
 import matplotlib.pyplot as plt
@@ -16,14 +15,13 @@ import traitlets
 from PIL import Image
 
 from . import metrics
+from .drawing import PALETTES
+from .panels import static
 
 __all__ = ["Handle", "ThresholdOverlay", "levels"]
 
-STATIC = Path(__file__).parent / "static"
 STEPS = 100
 THRESHOLDS = np.arange(1, STEPS + 1) / STEPS
-# the same order of lightness in all three; cividis looks alike to all eyes, grey survives a copier
-PALETTES = {"orange": "inferno", "blue to yellow": "cividis", "grey": "gray"}
 
 
 def levels(heatmap: np.ndarray) -> np.ndarray:
@@ -63,8 +61,8 @@ class ThresholdOverlay(anywidget.AnyWidget):
     shapes differ or the mask is empty. Introduced in notebook 06.
     """
 
-    _esm = STATIC / "overlay.js"
-    _css = STATIC / "panels.css"
+    _esm = static("dom.js") + static("overlay.js")
+    _css = static("panels.css")
     threshold = traitlets.Float(0.5).tag(sync=True)
     method = traitlets.Unicode().tag(sync=True)
     colours = traitlets.Unicode("orange").tag(sync=True)

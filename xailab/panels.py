@@ -5,9 +5,11 @@ page waits a moment: while somebody drags on, only the newest value is drawn.
 """
 
 import asyncio
+import gc
 import html
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ipywidgets as ipw
@@ -18,14 +20,36 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-__all__ = ["Panel", "style_sheet"]
+__all__ = ["Panel", "static", "style_sheet"]
 
 DELAY = 0.01  # seconds: messages that wait already are read before anything is drawn
 
 
+def static(name: str) -> str:
+    """A script or style sheet of the package."""
+    return (Path(__file__).parent / "static" / name).read_text(encoding="utf-8")
+
+
 def style_sheet() -> str:
     """The CSS that all sliders share, in notebooks and on pages."""
-    return (Path(__file__).parent / "static" / "panels.css").read_text(encoding="utf-8")
+    return static("panels.css")
+
+
+@contextmanager
+def _tidy() -> Iterator[None]:
+    """Collect a figure's remains while they are young.
+
+    A figure is a web of references. Left alone, twenty of them grow old together, and then Python
+    goes through every object of the kernel: a pause of a quarter of a second in one move.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+        gc.collect(0)
 
 
 def _png(ax: Axes) -> bytes:
@@ -96,13 +120,25 @@ class Panel(ipw.VBox):
             self._forget()
             return
         try:
-            ax, text = self._draw(**values)
-            self.picture.value = _png(ax)
+            self.picture.value, text = self.shown(**values)
         except Exception as error:
             self._say(_sentence(error), error=True)
             raise
         self._say(text)
         self._drawn = values
+
+    def shown(self, **values) -> tuple[bytes, str]:
+        """Picture (PNG) and sentence for these values; a control without one counts as it stands.
+
+        The panel itself does not change: ``picker.of_panel`` gathers its pictures this way.
+        """
+        now = {name: control.value for name, control in self.controls.items()}
+        with _tidy():
+            return self._paint(**now | values)
+
+    def _paint(self, **values) -> tuple[bytes, str]:
+        ax, text = self._draw(**values)
+        return _png(ax), text
 
     def _say(self, text: str, error: bool = False) -> None:
         """Show ``text`` instead of a drawing that waits; the next change draws again."""

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from skimage.segmentation import find_boundaries
 
-from .drawing import HEAT, LOW_HIGH, LOWERS, RAISES, axes_or_new, curves, style
+from .drawing import HEAT, INKS, LOW_HIGH, axes_or_new, curves, style
 from .table_plots import (
     attribution_heatmap,
     contributions,
@@ -55,30 +55,34 @@ def heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
     return ax
 
 
-def blend(image: np.ndarray, h: np.ndarray, strength: float = 0.75) -> np.ndarray:
+def blend(
+    image: np.ndarray, h: np.ndarray, strength: float = 0.75, cmap: str = HEAT
+) -> np.ndarray:  # fmt: skip
     """The picture in grey with the heat map laid over it where it is bright: uint8 (H, W, 3).
 
-    h: (H, W) in [0, 1]. Where h is 0 the grey picture stays untouched.
+    h: (H, W) in [0, 1]. Where h is 0 the grey picture stays untouched. cmap: one of ``PALETTES``.
     """
     if h.shape != image.shape[:2]:
         raise ValueError(f"The heat map {h.shape} and the image {image.shape[:2]} differ in size.")
     grey = np.repeat(image.mean(2, keepdims=True), 3, axis=2) * 0.8
-    colour = plt.get_cmap(HEAT)(h)[..., :3] * 255
+    colour = plt.get_cmap(cmap)(h)[..., :3] * 255
     share = strength * np.clip(h, 0, 1)[..., None]
     return ((1 - share) * grey + share * colour).astype(np.uint8)
 
 
-def overlay(image: np.ndarray, h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
+def overlay(
+    image: np.ndarray, h: np.ndarray, title: str = "", ax: Axes | None = None, *, cmap: str = HEAT
+) -> Axes:
     """A heat map over the grey picture. image: (H, W, 3) uint8, h: (H, W) in [0, 1]. Notebook 05."""
-    return photo(blend(image, h), title, ax)
+    return photo(blend(image, h, cmap=cmap), title, ax)
 
 
 def boxed(
     image: np.ndarray, h: np.ndarray, mask: np.ndarray, threshold: float = 0.5, title: str = "",
-    ax: Axes | None = None,
+    ax: Axes | None = None, *, cmap: str = HEAT,
 ) -> Axes:  # fmt: skip
     """The overlay with the object's box (white) and the outline of the marked region (blue)."""
-    ax = overlay(image, h, title, ax)
+    ax = overlay(image, h, title, ax, cmap=cmap)
     ys, xs = np.nonzero(mask)
     corners = (xs.min(), ys.min()), np.ptp(xs) + 1, np.ptp(ys) + 1
     ax.add_patch(plt.Rectangle(*corners, fill=False, ec="white", lw=2))
@@ -145,16 +149,20 @@ def superpixel_outlines(
     return photo(picture, title, ax)
 
 
-def superpixel_mask(image: np.ndarray, mask: np.ndarray, title: str = "", ax: Axes | None = None):
+def superpixel_mask(
+    image: np.ndarray, mask: np.ndarray, title: str = "", ax: Axes | None = None, *,
+    inks: tuple[str, str] = INKS["orange and blue"],
+) -> Axes:  # fmt: skip
     """The strongest superpixels: orange outlines speak for the class, blue hatching against it.
 
-    mask: (H, W) of +1, -1 and 0 as SuperpixelModel.mask gives it; the rest is faded.
+    mask: (H, W) of +1, -1 and 0 as SuperpixelModel.mask gives it; the rest is faded. inks: the
+    colours for and against the class.
     Notebook 04.
     """
     faded = image.astype(float) * 0.25 + 255 * 0.7
     picture = np.where(mask[..., None] != 0, image, faded).astype(np.uint8)
     ax = photo(picture, title, ax)
-    for sign, colour, hatch in ((1, RAISES, None), (-1, LOWERS, "////")):
+    for sign, colour, hatch in ((1, inks[0], None), (-1, inks[1], "////")):
         where = (mask == sign).astype(float)
         if where.any():
             padded = np.pad(where, 1)

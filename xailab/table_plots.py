@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 
-from .drawing import LOW_HIGH, LOWERS, NEUTRAL, RAISES, axes_or_new, colours, curves
+from .drawing import INKS, LOW_HIGH, LOWERS, NEUTRAL, RAISES, axes_or_new, colours, curves
 
 __all__ = [
     "attribution_heatmap",
@@ -103,10 +103,14 @@ def summary(
     return ax
 
 
-def waterfall(attribution, output: str | None = None, ax: Axes | None = None) -> Axes:
+def waterfall(
+    attribution, output: str | None = None, ax: Axes | None = None, *,
+    inks: tuple[str, str] = INKS["orange and blue"],
+) -> Axes:  # fmt: skip
     """From the base value to the prediction, one feature a step, the smallest first from below.
 
-    attribution: a ``shapley.Attribution``. Introduced in notebook 03.
+    attribution: a ``shapley.Attribution``. inks: the colours of what raises and what lowers.
+    Introduced in notebook 03.
     """
     output = output or attribution.output
     table = attribution.table().iloc[::-1]
@@ -114,7 +118,7 @@ def waterfall(attribution, output: str | None = None, ax: Axes | None = None) ->
     left = attribution.base + np.concatenate([[0], np.cumsum(steps)])
     ax = axes_or_new(ax, height=1.4 + 0.3 * len(steps))
     labels = [f"{f} = {v:g}" for f, v in table["data"].items()]
-    ax.barh(labels, steps, left=left[:-1], color=colours(steps))
+    ax.barh(labels, steps, left=left[:-1], color=colours(steps, inks))
     for y, step in enumerate(steps):
         ax.annotate(
             f"{step:+.3f}", (max(left[y], left[y + 1]), y), xytext=(4, 0),
@@ -213,18 +217,20 @@ def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
 
 
 def ranges(
-    table: pd.DataFrame, output: str = "probability of income > 50K", ax: Axes | None = None
-) -> Axes:
+    table: pd.DataFrame, output: str = "probability of income > 50K", ax: Axes | None = None, *,
+    inks: tuple[str, str] = INKS["orange and blue"],
+) -> Axes:  # fmt: skip
     """Bars of the mean with a line over the whole range of repeated runs, the first row on top.
 
     table: columns mean, low, high; the index names the rows (``Stability.table``). A bar whose line
-    crosses zero has no settled sign and is drawn pale. Introduced in notebook 02.
+    crosses zero has no settled sign and is drawn pale. inks: the colours of what raises and what
+    lowers. Introduced in notebook 02.
     """
     ordered = table.iloc[::-1]
     settled = np.sign(ordered["low"]) == np.sign(ordered["high"])
     ax = axes_or_new(ax, height=1.0 + 0.28 * len(ordered))
     bars = ax.barh([str(label) for label in ordered.index], ordered["mean"])
-    for bar, colour, sure in zip(bars, colours(ordered["mean"]), settled, strict=True):
+    for bar, colour, sure in zip(bars, colours(ordered["mean"], inks), settled, strict=True):
         bar.set(color=colour, alpha=1.0 if sure else 0.35)
     ax.hlines(range(len(ordered)), ordered["low"], ordered["high"], color="black", lw=1.5)
     ax.axvline(0, color="black", lw=0.8)

@@ -2,11 +2,13 @@
 
 box.controls: name -> the ipywidgets control. box.readout: an HTML widget whose text says what the
 picture shows. box.picture: the drawn PNG. Setting a control's value redraws at once; an error is
-shown in the readout as one sentence and raised, never swallowed. ``threshold_overlay`` alone is
-drawn by the browser.
+shown in the readout as one sentence and raised, never swallowed. Where colours carry meaning, the
+control ``colours`` changes them and nothing else. ``threshold_overlay`` and ``picker`` live in the
+browser and need no kernel.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import ipywidgets as ipw
 import numpy as np
@@ -14,8 +16,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from . import lime_tabular, metrics, plots, shapley, stability
+from .drawing import INKS, PALETTES
 from .overlay import ThresholdOverlay
 from .panels import Panel
+from .picker import Picker, of_panel
 
 __all__ = [
     "background_slider",
@@ -24,6 +28,7 @@ __all__ = [
     "lime_dial",
     "localisation_explorer",
     "panel",
+    "picker",
     "threshold_explorer",
     "threshold_overlay",
     "what_if",
@@ -40,6 +45,23 @@ def _slider(kind, description: str, **settings) -> ipw.Widget:
         description=description, continuous_update=False, style={"description_width": "initial"},
         layout=ipw.Layout(width="28em", max_width="98%"), **settings,
     )  # fmt: skip
+
+
+def colour_switch(choices: dict) -> ipw.Dropdown:
+    """The switch of the colours: ``drawing.PALETTES`` for heat maps, ``drawing.INKS`` for signs."""
+    switch = _slider(ipw.Dropdown, "colours", options=list(choices), value=next(iter(choices)))
+    switch.add_class("xailab-colours")
+    return switch
+
+
+def picker(box: Panel, **choices) -> Picker:
+    """A panel's pictures made beforehand: alive without a kernel, on the pages of the site too.
+
+    choices: control -> the values to offer, None for all options of a list; every combination is
+    drawn now, a modest number of them. box: any panel of this module or of ``image_widgets``.
+    Introduced in notebook 05.
+    """
+    return of_panel(box, **choices)
 
 
 def instance_explorer(
@@ -66,10 +88,11 @@ def instance_explorer(
     )  # fmt: skip
     labels = {str(label): place for place, label in enumerate(X.index)}
 
-    def draw(outcome: str, row: int, index: str):
+    def draw(outcome: str, row: int, index: str, colours: str):
         place = places[outcome][min(row, len(places[outcome]) - 1)]
         attribution = shapley.exact(predict, X.iloc[place], background, output=output)
-        return plots.waterfall(attribution), f"Row {X.index[place]}. {attribution.describe()}"
+        ax = plots.waterfall(attribution, inks=INKS[colours])
+        return ax, f"Row {X.index[place]}. {attribution.describe()}"
 
     def restart(change) -> None:
         row.max = len(places[change["new"]]) - 1
@@ -83,7 +106,7 @@ def instance_explorer(
         row.value = labels[change["new"]]
 
     outcome.observe(restart, names="value")
-    made = Panel(draw, {"outcome": outcome, "row": row, "index": index})
+    made = panel(draw, outcome=outcome, row=row, index=index, colours=colour_switch(INKS))
     index.observe(jump, names="value")
     return made
 
@@ -115,17 +138,18 @@ def what_if(
                 ipw.FloatSlider, feature, min=low, max=high, value=value, step=1, readout_format="g"
             )
 
-    def draw(**values: float):
-        row = pd.Series(values)[list(background.columns)]
+    def draw(**values):
+        row = pd.Series({feature: values[feature] for feature in background.columns})
         attribution = shapley.exact(predict, row, background, output=output)
         changed = [f"{f} {x[f]:g} to {v:g}" for f, v in row.items() if v != x[f]]
         text = (
             f"Changed: {', '.join(changed) or 'nothing'}. The model gave {start:.2f} for the row as "
             f"it was. {attribution.describe()}"
         )
-        return plots.waterfall(attribution), text
+        return plots.waterfall(attribution, inks=INKS[values[switch]]), text
 
-    return panel(draw, **controls)
+    switch = "colours" if "colours" not in controls else "colours of the figure"
+    return Panel(draw, controls | {switch: colour_switch(INKS)})
 
 
 def background_slider(
@@ -137,17 +161,18 @@ def background_slider(
     X_train: the rows to draw the background from. controls: size, seed. Introduced in notebook 03.
     """
 
-    def draw(size: int, seed: int):
+    def draw(size: int, seed: int, colours: str):
         rows = np.random.default_rng(seed).choice(len(X_train), size, replace=False)
         attribution = shapley.exact(predict, x, X_train.iloc[rows], output=output)
         text = f"{size} background rows, draw {seed}. {attribution.describe()}"
-        return plots.waterfall(attribution), text
+        return plots.waterfall(attribution, inks=INKS[colours]), text
 
     largest = min(largest, len(X_train))
     return panel(
         draw,
         size=_slider(ipw.IntSlider, "background rows", min=1, max=largest, value=min(100, largest)),
         seed=_slider(ipw.IntSlider, "draw", min=0, max=20),
+        colours=colour_switch(INKS),
     )
 
 
@@ -162,16 +187,20 @@ def lime_dial(
     Jaccard index, and says when an explanation should not be reported. Introduced in notebook 02.
     """
     d = X_train.shape[1]
+    edges = lime_tabular.quartiles(X_train)
 
-    def draw(n_samples: int, kernel_width: float, seeds: int, k: int, bins: bool):
-        runs = stability.repeat(
-            lambda seed: lime_tabular.explain(
-                predict_proba, x, X_train, categorical=categorical, n_samples=n_samples,
-                kernel_width=kernel_width, discretise=bins, target=target, seed=seed,
-            ),
-            range(seeds), k,
+    @lru_cache(maxsize=400)
+    def one(seed: int, n_samples: int, kernel_width: float, bins: bool):
+        return lime_tabular.explain(
+            predict_proba, x, X_train, categorical=categorical, n_samples=n_samples,
+            kernel_width=kernel_width, discretise=bins, edges=edges, target=target, seed=seed,
         )  # fmt: skip
-        ax = plots.ranges(runs.table(), output)
+
+    def draw(n_samples: int, kernel_width: float, seeds: int, k: int, bins: bool, colours: str):
+        runs = stability.repeat(
+            lambda seed: one(seed, n_samples, kernel_width, bins), range(seeds), k
+        )
+        ax = plots.ranges(runs.table(), output, inks=INKS[colours])
         ax.set_title("may be reported" if runs.reportable else "DO NOT REPORT")
         return ax, runs.describe()
 
@@ -185,6 +214,7 @@ def lime_dial(
         seeds=_slider(ipw.IntSlider, "seeds", min=2, max=20, value=10),
         k=_slider(ipw.IntSlider, "features to report", min=1, max=d, value=min(k, d)),
         bins=ipw.Checkbox(description="quartile bins", value=True),
+        colours=colour_switch(INKS),
     )
 
 
@@ -194,16 +224,17 @@ def threshold_explorer(image: np.ndarray, heatmap: np.ndarray, mask: np.ndarray)
     image: (H, W, 3) uint8. heatmap: (H, W) in [0, 1]. mask: (H, W) bool. Introduced in notebook 06.
     """
 
-    def draw(threshold: float):
+    def draw(threshold: float, colours: str):
         scores = metrics.localisation(heatmap, mask, threshold)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
         marked = metrics.region(heatmap, threshold).mean()
         text = f"Threshold {threshold:.2f}: {marked:.0%} of the picture is marked; {numbers}."
-        return plots.boxed(image, heatmap, mask, threshold), text
+        return plots.boxed(image, heatmap, mask, threshold, cmap=PALETTES[colours]), text
 
     return panel(
         draw,
         threshold=_slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
+        colours=colour_switch(PALETTES),
     )
 
 
@@ -225,18 +256,20 @@ def localisation_explorer(seen, maps: dict[str, np.ndarray]) -> Panel:
     """
     place = {view.name: i for i, view in enumerate(seen)}
 
-    def draw(photo: str, method: str, threshold: float):
+    def draw(photo: str, method: str, threshold: float, colours: str):
         view, h = seen[place[photo]], maps[method][place[photo]]
         numbers = metrics.localisation(h, view.mask, threshold)
         said = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
         title = f"{photo}, {method}, threshold {threshold:.2f}"
-        return plots.boxed(view.image, h, view.mask, threshold, title), f"{title}: {said}."
+        ax = plots.boxed(view.image, h, view.mask, threshold, title, cmap=PALETTES[colours])
+        return ax, f"{title}: {said}."
 
     return panel(
         draw,
         photo=_slider(ipw.Dropdown, "photo", options=list(place)),
         method=_slider(ipw.Dropdown, "method", options=list(maps)),
         threshold=_slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
+        colours=colour_switch(PALETTES),
     )
 
 
@@ -246,22 +279,25 @@ def ladder_explorer(images: list[np.ndarray], ladder) -> Panel:
     images: uint8 (H, W, 3), one for each map. ladder: a ``metrics.Ladder``. Notebook 07.
     """
 
-    def draw(picture: int, rung: int):
-        methods = list(ladder.maps)
+    def draw(picture: int, rung: int, colours: str):
+        methods, cmap = list(ladder.maps), PALETTES[colours]
         axes = plots.grid(
-            {"overlay": [plots.blend(images[picture], ladder.maps[m][rung, picture]) for m in methods]},
+            {"overlay": [
+                plots.blend(images[picture], ladder.maps[m][rung, picture], cmap=cmap)
+                for m in methods
+            ]},
             methods, size=2.2,
         )  # fmt: skip
         alike = {m: ladder.similarity[m][rung, picture] for m in methods}
         said = ", ".join(f"{m} {value:.2f}" for m, value in alike.items())
         name = ladder.layers[rung]
         where = "The network as trained" if rung == 0 else f"Randomised down to {name}"
-        return axes[
-            0, 0
-        ], f"Picture {picture}. {where}: rank correlation with the map as trained: {said}."
+        text = f"Picture {picture}. {where}: rank correlation with the map as trained: {said}."
+        return axes[0, 0], text
 
     return panel(
         draw,
         picture=_slider(ipw.IntSlider, "picture", min=0, max=len(images) - 1),
         rung=_slider(ipw.IntSlider, "rung", min=0, max=len(ladder.layers) - 1),
+        colours=colour_switch(PALETTES),
     )

@@ -31,6 +31,8 @@ made = widgets.panel(
 )
 made""",
     'over = widgets.threshold_overlay(black, {"one": h, "two": 1 - h}, mask)\nover',
+    "picked = widgets.picker(made, kind=('a', 'b'), n=(0, 50, 100))\npicked",
+    "print(picked.text)",
     "print(over.text)",
 ]
 RNG = np.random.default_rng(0)
@@ -57,6 +59,27 @@ def expected(name: str, step: int) -> str:
     numbers = ", ".join(f"{key} {value:.2f}" for key, value in scores.items())
     share = metrics.region(h, step / 100).mean()
     return f"{name}: threshold {step / 100:.2f} marks {share:.0%} of the picture; {numbers}."
+
+
+def walk_the_picker(picker) -> None:
+    """All six combinations by keyboard: the sentence and another picture for each."""
+    readout, image = picker.locator(".xailab-readout"), picker.locator(".xailab-picture img")
+    slider, choice = picker.get_by_role("slider"), picker.get_by_label("kind")
+    assert slider.get_attribute("type") == "range" and readout.get_attribute("role") == "status"
+    seen = set()
+    for kind in ("a", "b"):
+        choice.select_option(kind)
+        slider.focus()
+        slider.press("Home")
+        for n in (0, 50, 100):
+            assert readout.inner_text() == f"n {n}, kind {kind}, flag False."
+            assert image.get_attribute("alt") == f"kind {kind}, n {n}"
+            assert slider.get_attribute("aria-valuetext") == str(n)
+            seen.add(image.get_attribute("src"))
+            assert image.evaluate("async i => { await i.decode(); return i.naturalWidth; }") > 50
+            slider.press("ArrowRight")
+    assert len(seen) == 6
+    slider.press("Home")
 
 
 COLOURED = """c => {
@@ -118,7 +141,16 @@ def test_panels_and_overlay_follow_the_hand(small, page):
                 assert canvas.get_attribute("aria-label") == expected(name, step)
             slider.press("ArrowRight")
 
-    # Python has heard of it
+    # the picker: every combination, and Python hears of the last one
+    picker = page.locator(".xailab-picker[data-ready]")
+    picker.wait_for(timeout=20_000)
+    walk_the_picker(picker)
+    page.locator(".jp-CodeCell .cm-content", has_text="print(picked.text)").click()
+    page.keyboard.press("Control+Enter")
+    said = page.locator(".jp-OutputArea-output pre", has_text="n 0, kind b, flag False.")
+    said.wait_for(timeout=20_000)
+
+    # Python has heard of the overlay
     slider.press("Home")
     page.locator(".jp-CodeCell .cm-content").last.click()
     page.keyboard.press("Control+Enter")
@@ -136,7 +168,9 @@ def test_panels_and_overlay_follow_the_hand(small, page):
 def _panels(notebook) -> int:
     """How many slider cells a notebook has, by its source."""
     source = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
-    return len(re.findall(r"widgets\.(?!upload|METHOD_NAMES|threshold_overlay)[a-z_]+\(", source))
+    return len(
+        re.findall(r"widgets\.(?!upload|METHOD_NAMES|threshold_overlay|picker)[a-z_]+\(", source)
+    )
 
 
 @pytest.mark.course
@@ -161,3 +195,10 @@ def test_the_course_runs_and_its_sliders_move(path, page, open_notebook):
         slider.press("ArrowRight")
         assert readout.inner_text() != said
         assert over.locator("canvas").first.evaluate("c => c.toDataURL()") != looked
+    for picker in page.locator(".xailab-picker").all():
+        picker.scroll_into_view_if_needed()
+        image, readout = picker.locator(".xailab-picture img"), picker.locator(".xailab-readout")
+        said, looked = readout.inner_text(), image.get_attribute("src")
+        select = picker.locator("select").first
+        select.select_option(index=select.locator("option").count() - 1)
+        assert readout.inner_text() != said and image.get_attribute("src") != looked

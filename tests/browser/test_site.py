@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from test_lab import HEAT, MASK, SMALL, expected
+from test_lab import HEAT, MASK, SMALL, expected, walk_the_picker
 
 from xailab import course, metrics, quiz
 
@@ -89,6 +89,15 @@ def test_the_quiz_lives_without_a_kernel(site, page):
         page.keyboard.press("Enter")
         right = question.options[question.answer].reason
         assert form.locator(".xailab-said").inner_text() == f"Right. {right}".replace("`", "")
+
+
+def test_the_picker_lives_without_a_kernel(site, page):
+    if BUILT:
+        pytest.skip("asked of the small site")
+    page.goto((site / "01_small.html").as_uri())
+    picker = page.locator(".xailab-picker[data-ready]")
+    picker.wait_for(timeout=30_000)
+    walk_the_picker(picker)
 
 
 def test_every_page_is_at_home_and_fits_its_window(site, page):

@@ -64,33 +64,13 @@ function onEdge(inside, i, width, size) {
   );
 }
 
-function element(tag, attributes, ...children) {
-  const made = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-// JupyterLab would take the arrow keys for itself
-const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
-let made = 0;
-
-function picker(label, names) {
-  const id = `xailab-overlay-${made++}`;
-  const select = element("select", { id, ...OWN_KEYS });
-  for (const name of names) select.append(element("option", { value: name }, name));
-  return { select, row: element("div", { class: "xailab-row" }, element("label", { for: id }, label), select) };
-}
-
 async function render({ model, el }) {
   const [height, width] = model.get("size");
   const size = height * width;
   const names = Object.keys(model.get("maps"));
   const palettes = model.get("palettes");
 
-  const id = `xailab-overlay-${made++}`;
-  const range = element("input", { type: "range", id, min: 1, max: STEPS, step: 1, ...OWN_KEYS });
-  const number = element("output", { for: id });
+  const { range, number, row } = slider("threshold", 1, STEPS);
   const method = picker("method", names);
   const colours = picker("colours", Object.keys(palettes));
   const canvas = element("canvas", { role: "img", width, height });
@@ -99,8 +79,7 @@ async function render({ model, el }) {
   method.row.hidden = names.length < 2;
   el.classList.add("xailab-overlay");
   el.append(
-    element("div", { class: "xailab-row" }, element("label", { for: id }, "threshold"), range, number),
-    method.row, colours.row,
+    row, method.row, colours.row,
     element("div", { class: "xailab-picture" }, canvas, outline), readout,
   );
 

@@ -1,0 +1,27 @@
+// What the widgets drawn by the browser share; Python puts it in front of each of them.
+
+function element(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// JupyterLab would take the arrow keys for itself
+const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
+let made = 0;
+
+function picker(label, names) {
+  const id = `xailab-${made++}`;
+  const select = element("select", { id, ...OWN_KEYS });
+  for (const name of names) select.append(element("option", { value: name }, name));
+  return { select, row: element("div", { class: "xailab-row" }, element("label", { for: id }, label), select) };
+}
+
+function slider(label, least, most) {
+  const id = `xailab-${made++}`;
+  const range = element("input", { type: "range", id, min: least, max: most, step: 1, ...OWN_KEYS });
+  const number = element("output", { for: id });
+  return { range, number, row: element("div", { class: "xailab-row" }, element("label", { for: id }, label), range, number) };
+}
+
