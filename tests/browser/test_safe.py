@@ -68,7 +68,7 @@ def test_markup_in_names_is_shown_and_does_nothing(notebook, page, tmp_path):
     with page.expect_file_chooser() as chosen:
         page.get_by_role("button", name="a picture of yours").click()
     chosen.value.set_files(tmp_path / name)
-    page.get_by_text(f"{name} cannot be read as an image.").wait_for(timeout=20_000)
+    page.get_by_text(f"{name} cannot be read as an image").wait_for(timeout=20_000)
 
     page.wait_for_timeout(300)  # a picture that fails to load tells so a moment later
     assert "broken" not in page.title()
