@@ -8,7 +8,7 @@ STAMP   = $(VENV)/.installed
 HERE    = {'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws:\"}}
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab editions test test-unit test-notebooks test-editions test-browser site apps dist bench-widgets lint format clean-notebooks clean
+.PHONY: help course lab editions test test-unit test-notebooks test-editions test-browser site apps dist bench bench-widgets mutation lint format clean-notebooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -55,6 +55,12 @@ apps: $(VENV)/.installed-classroom  ## the notebooks without code, sliders alive
 
 dist: $(STAMP)  ## a zip for machines without network: the course and all wheels, in build/
 	$(RUN) -m xailab.offline
+
+bench: $(VENV)/.installed-bench  ## time everything beside its peers, write the table into the README (20 minutes)
+	$(RUN) tests/benchmarks/run.py
+
+mutation: $(STAMP)  ## break the formulas one at a time; do the tests notice?
+	$(RUN) tests/mutations.py
 
 bench-widgets: $(VENV)/.installed-browser  ## how fast the sliders are, measured in the browser
 	$(RUN) tests/benchmarks/bench_widgets.py

@@ -98,6 +98,20 @@ def test_blur_keeps_a_large_pictures_colours_in_place():
     assert blurred[..., :8].abs().max() < 0.05 and (blurred[..., -8:] - 1).abs().max() < 0.05
 
 
+def test_a_network_with_a_fused_copy_gives_the_scores_it_gives_itself(cnn, coffee):
+    x, h = cnn.preprocess(coffee), np.arange(224.0**2).reshape(224, 224)
+    curve = metrics.deletion(cnn, x, h, 967, steps=9)
+    grey = faithfulness.baseline(x)
+    for step, picture in ((0, x), (9, grey)):
+        with torch.inference_mode():
+            p = cnn.model(picture).double().softmax(1)[0, 967]
+        assert curve.scores[step] == pytest.approx(float(p), abs=1e-5)
+    place = torch.arange(224**2 - 1, -1, -1).reshape(224, 224) < round(224**2 * 2 / 9)
+    with torch.inference_mode():
+        p = cnn.model(torch.where(place, grey, x)).double().softmax(1)[0, 967]
+    assert curve.scores[2] == pytest.approx(float(p), abs=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (4,), (2, 2, 1)])
 def test_a_map_of_another_shape_is_refused(four, shape):
     with pytest.raises(ValueError, match=r"x must have shape \(1, C, H, W\) and the heat map"):

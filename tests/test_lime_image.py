@@ -107,6 +107,23 @@ def test_masks_are_fair_coins_and_row_zero_shows_everything():
     assert masks[1:].mean(0) == pytest.approx(np.full(10, 0.5), abs=4 * 0.5 / np.sqrt(4000))
 
 
+@pytest.mark.parametrize("draws", ["antithetic", "fold_over"])
+def test_paired_draws_are_each_followed_by_their_complement(draws):
+    masks = draw_masks(1 + 3 * 32, 12, np.random.default_rng(0), draws)
+    assert (masks[0] == 1).all()
+    pairs = masks[1:].reshape(-1, 2, 12)
+    assert (pairs.sum(1) == 1).all()
+    assert 0 < pairs[:, 0].mean(0).min() and pairs[:, 0].mean(0).max() < 1
+    assert np.array_equal(draw_masks(50, 12, np.random.default_rng(0), draws), masks[:50])
+
+
+def test_in_a_block_of_fold_over_two_superpixels_meet_exactly_as_often_as_by_chance():
+    block = draw_masks(1 + 2 * 16, 12, np.random.default_rng(0), "fold_over")[1:]
+    together = block.T @ block
+    assert (together[~np.eye(12, dtype=bool)] == 8).all()
+    assert (np.diag(together) == 16).all()
+
+
 def test_a_mask_shows_ones_and_hides_zeros(image, grid):
     row = np.array([1, 0] * 6)
     covered = hidden(image, grid, "black")

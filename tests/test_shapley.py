@@ -151,6 +151,14 @@ def test_exact_values_are_those_of_the_coalition_game_written_out(six):
     assert found.prediction == pytest.approx(v[-1])
 
 
+def test_features_on_which_row_and_background_agree_are_not_asked_about(six):
+    x, background = six
+    background[:5] = x  # nothing differs: one question each
+    background[5:12, :4] = x[:4]  # two features differ
+    found = shapley.exact(curved, x, background)
+    assert found.n_evaluations == 5 * 1 + 7 * 2**2 + 8 * 2**6 + 1
+
+
 def test_exact_agrees_with_shaps_exact_explainer(six):
     import shap
 

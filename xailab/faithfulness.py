@@ -89,8 +89,10 @@ def _order(x: torch.Tensor, heatmap: np.ndarray, seed: int) -> np.ndarray:
 def _score(model: nn.Module, x: torch.Tensor, target: int, output: str) -> np.ndarray:
     if output not in ("probability", "logit"):
         raise ValueError(f"output must be 'probability' or 'logit', not {output!r}.")
+    if len(x) >= 8 and hasattr(model, "fused"):  # the same function in about half the time
+        model = model.fused()
     with torch.inference_mode():
-        logits = torch.cat([model(part) for part in x.split(32)]).double()
+        logits = torch.cat([model(part) for part in x.split(16)]).double()
     scores = logits.softmax(1) if output == "probability" else logits
     target = count("target", target, 0, scores.shape[1] - 1)
     return scores[:, target].cpu().numpy()
