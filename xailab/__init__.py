@@ -2,7 +2,7 @@
 
 The house, from the ground up; imports run downwards only:
 
-    inputs, tensor_inputs: what every door checks first
+    inputs, tensor_inputs: what every door checks first; interrupts, results: nothing is lost
     images, scenes -> data; weights, income_net, efficientnet_lite, hooks
     images and the last four -> models -> planted
     local_fit -> lime_tabular, lime_image -> stability; attribution -> shapley; cam; own_table

@@ -9,6 +9,8 @@ import torch
 from scipy import ndimage
 
 from . import cam
+from .inputs import count, generator
+from .tensor_inputs import evaluation_mode, network, picture_batch
 
 __all__ = ["centre_blob", "edge_map", "input_gradient", "random_map"]
 
@@ -18,7 +20,7 @@ def random_map(shape: tuple[int, int], seed: int = 0, cells: int = 7) -> np.ndar
 
     As coarse as a real map, so that only knowledge makes a difference. Notebook 06.
     """
-    raw = torch.from_numpy(np.random.default_rng(seed).random((1, cells, cells)))
+    raw = torch.from_numpy(generator(seed).random((1, count("cells", cells), cells)))
     return cam.normalise(cam.upsample(raw, shape))[0].numpy()
 
 
@@ -42,7 +44,9 @@ def input_gradient(
 
     x: (B, 3, H, W). target: (B,) class indices. Simonyan et al. 2014. Notebook 06.
     """
-    with torch.inference_mode(False), torch.enable_grad():
+    model = network(model)
+    picture_batch(x, model)
+    with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
         x = x.detach().clone().requires_grad_()
         score = model(x).gather(1, torch.as_tensor(target, device=x.device)[:, None])
         (gradient,) = torch.autograd.grad(score.sum(), x)

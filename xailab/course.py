@@ -75,8 +75,12 @@ def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook so that a crash leaves the old file: first beside it, then in its place."""
     beside = path.with_suffix(".tmp")
-    nbformat.write(notebook, beside)
-    os.replace(beside, path)
+    try:
+        nbformat.write(notebook, beside)
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 # --- pages -------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ import copy
 import dataclasses
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ import pandas as pd
 
 from . import cam
 from .inputs import count
+from .interrupts import Interrupted
 from .measure import (
     CONTROLS,
     Seen,
@@ -42,11 +42,12 @@ from .measure import (
     summary,
     table,
 )
+from .results import CUT_AWAY, Store, so_far
 
 __all__ = [
     "CONTROLS", "Seen", "by_method", "conditions", "curves", "grid_game", "in_boxes", "item_name",
     "maps", "means", "over", "perturbation", "progress_line", "recognised", "run", "see",
-    "summary", "table",
+    "so_far", "summary", "table",
 ]  # fmt: skip
 
 
@@ -78,8 +79,9 @@ def run(
     finished run leaves the one file. Items already in the file are not computed again.
     n_jobs, backend: joblib's ("loky", "threading", "multiprocessing", or "dask" under a dask.distributed
     Client). progress(done, total) is called after every round of batches.
-    Items need names of their own. Raises ValueError when the results file was made with other
-    settings. Notebook 06.
+    Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the table of what was finished;
+    of a killed run ``so_far(results)`` has it. Items need names of their own. Raises ValueError when
+    the results file was made with other settings or n_jobs is 0. Notebook 06.
     """
     batch_size = count("batch_size", batch_size)
     if count("n_jobs", n_jobs, least=-1) == 0:
@@ -92,19 +94,26 @@ def run(
         "model": cnn.name, "layer": layer or cnn.default_layer, "threshold": threshold,
         "least": least, "methods": "+".join((*methods, *controls)),
     }  # fmt: skip
-    store = _Store(results, settings)
-    todo = [i for i, name in enumerate(names) if name not in store.done]
+    store = Store(results, settings)
+    done = store.done
+    todo = [i for i, name in enumerate(names) if name not in done]
     batches = [todo[i : i + batch_size] for i in range(0, len(todo), batch_size)]
     job = _Job(cnn, tuple(methods), layer, threshold, tuple(controls), least, settings, n_jobs == 1)
-    finished, per_round = len(names) - len(todo), max(1, 2 * n_jobs)
-    for i in range(0, len(batches), per_round):
-        parts = [([names[k] for k in b], _some(items, b)) for b in batches[i : i + per_round]]
-        for part, frame in zip(parts, _parallel(job, parts, n_jobs, backend), strict=True):
-            store.add(frame)
-            finished += len(part[0])
-        if progress:
-            progress(finished, len(names))
-    return store.finish(names)
+    finished = len(names) - len(todo)
+    per_round = 1 if n_jobs == 1 else 2 * (n_jobs if n_jobs > 0 else os.cpu_count() or 1)
+    try:
+        for i in range(0, len(batches), per_round):
+            parts = [([names[k] for k in b], _some(items, b)) for b in batches[i : i + per_round]]
+            for part, frame in zip(parts, _parallel(job, parts, n_jobs, backend), strict=True):
+                store.add(frame)
+                finished += len(part[0])
+            if progress:
+                progress(finished, len(names))
+    except KeyboardInterrupt:
+        said = f"Stopped after {finished} of {len(names)} pictures."
+        raise Interrupted(said, store.table(names)) from None
+    store.finish()
+    return store.table(names)
 
 
 def item_name(items: Sequence, i: int) -> str:
@@ -156,81 +165,5 @@ class _Job:
             heat = maps(cnn, found, self.methods, self.layer, self.controls, len(found))
             parts.append(table(heat, found, self.threshold))
         if skipped:  # noted, so that a resumed run does not look at them again
-            parts.append(pd.DataFrame({"name": skipped, "method": "(cut away)"}))
+            parts.append(pd.DataFrame({"name": skipped, "method": CUT_AWAY}))
         return pd.concat(parts, ignore_index=True).assign(**self.settings)
-
-
-class _Store:
-    """Finished rows on disk: a folder of whole parts while the run lasts, one file afterwards."""
-
-    def __init__(self, path: str | Path | None, settings: dict):
-        self.frames: list[pd.DataFrame] = []
-        self.path = Path(path) if path is not None else None
-        if self.path is not None:
-            if self.path.suffix not in (".csv", ".parquet"):
-                raise ValueError(f"results must end in .csv or .parquet, not {self.path.name!r}.")
-            self.folder = self.path.with_name(self.path.name + ".parts")
-            old = sorted(self.folder.glob(f"*{self.path.suffix}")) if self.folder.is_dir() else []
-            self.frames = [_read(p) for p in [self.path, *old] if p.is_file()]
-        for frame in self.frames:
-            _same_settings(frame, settings, self.path)
-        self.done = {name for frame in self.frames for name in frame["name"]}
-
-    def add(self, frame: pd.DataFrame) -> None:
-        self.frames.append(frame)
-        if self.path is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            number = len(list(self.folder.iterdir()))
-            _write(frame, self.folder / f"{number:06d}_{os.getpid()}{self.path.suffix}")
-
-    def finish(self, order: Sequence[str]) -> pd.DataFrame:
-        whole = pd.concat(self.frames, ignore_index=True) if self.frames else pd.DataFrame()
-        whole = whole.drop_duplicates(["name", "method"]) if len(whole) else whole
-        if self.path is not None and len(whole):
-            _write(whole, self.path)
-            for part in self.folder.glob("*") if self.folder.is_dir() else ():
-                part.unlink()
-            if self.folder.is_dir():
-                self.folder.rmdir()
-        if not len(whole):
-            return whole
-        wanted = whole[whole["name"].isin(set(order)) & (whole["method"] != "(cut away)")]
-        place = {name: i for i, name in enumerate(order)}
-        ordered = wanted.sort_values("name", key=lambda c: c.map(place), kind="stable")
-        return ordered.astype({"target": int}).reset_index(drop=True)
-
-
-def _same_settings(frame: pd.DataFrame, settings: dict, path: Path) -> None:
-    for key, value in settings.items():
-        found = frame[key].iloc[0] if key in frame and len(frame) else None
-        if found is None or str(found) != str(value):
-            raise ValueError(
-                f"{path} was made with {key} = {found!r}, now it is {value!r}; "
-                "choose another results file or the same settings."
-            )
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    words = dict.fromkeys(("name", "method", "model", "layer", "methods"), str)
-    # a picture may be called 0012 or NA: names stay words
-    frame = pd.read_csv(
-        path, dtype=words, keep_default_na=False, na_values=[""], float_precision="round_trip"
-    )
-    return frame.astype({c: float for c in frame if c not in words})
-
-
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    """Write whole or not at all: into a temporary file beside it, which then takes its place."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".writing_")
-    os.close(handle)
-    try:
-        if path.suffix == ".csv":
-            frame.to_csv(beside, index=False, float_format="%.17g")
-        else:
-            frame.to_parquet(beside, index=False)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .inputs import count, floats, generator, short
-from .tensor_inputs import network, picture_batch
+from .tensor_inputs import evaluation_mode, network, picture_batch
 
 __all__ = [
     "Curve", "Ladder", "average_drop", "baseline", "deletion", "insertion", "map_similarity",
@@ -91,7 +91,7 @@ def _score(model: nn.Module, x: torch.Tensor, target: int, output: str) -> np.nd
         raise ValueError(f"output must be 'probability' or 'logit', not {output!r}.")
     if len(x) >= 8 and hasattr(model, "fused"):  # the same function in about half the time
         model = model.fused()
-    with torch.inference_mode():
+    with torch.inference_mode(), evaluation_mode(model):
         logits = torch.cat([model(part) for part in x.split(16)]).double()
     scores = logits.softmax(1) if output == "probability" else logits
     target = count("target", target, 0, scores.shape[1] - 1)
@@ -172,7 +172,7 @@ def average_drop(
             f"{tuple(x.shape)}, {tuple(h.shape)} and {len(target)} targets."
         )
     rows = torch.arange(len(x))
-    with torch.inference_mode():
+    with torch.inference_mode(), evaluation_mode(net):
         whole, part = (net(v).double().softmax(1) for v in (x, x * h[:, None]))
     chosen = torch.tensor([count("target", int(t), 0, whole.shape[1] - 1) for t in target])
     whole, part = whole[rows, chosen], part[rows, chosen]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from .tensor_inputs import network
+from .tensor_inputs import evaluation_mode, network
 
 __all__ = ["Record", "find_layer", "record", "spatial_layers"]
 
@@ -279,5 +279,6 @@ def spatial_layers(
 
                 stack.callback(module.register_forward_hook(note).remove)
         stack.enter_context(torch.no_grad())
+        stack.enter_context(evaluation_mode(model))
         model(x)
     return found

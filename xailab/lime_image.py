@@ -12,6 +12,7 @@ from skimage.segmentation import felzenszwalb, quickshift, slic
 
 from .images import as_rgb
 from .inputs import count, floats, function, generator
+from .interrupts import Interrupted
 from .local_fit import exponential_kernel, fit_strongest
 
 SEGMENTATIONS = ("slic", "quickshift", "felzenszwalb", "grid")
@@ -168,17 +169,25 @@ def ask(
     batch_size: int = 32,
     progress: bool | Callable[[int, int, float], None] = False,
 ) -> np.ndarray:
-    """The model's answers for every row of the binary matrix, (n, C). Introduced in notebook 04."""
+    """The model's answers for every row of the binary matrix, (n, C).
+
+    Stopped by hand, it raises ``Interrupted`` with the answers so far. Introduced in notebook 04.
+    """
     function("predict_proba", predict_proba, "cnn.predict_proba")
     hidden_image, batch_size = hidden(image, segments, hide), count("batch_size", batch_size)
     report = _print_progress if progress is True else progress or (lambda *_: None)
     start, answers = time.perf_counter(), []
     report(0, len(Z), 0.0)
-    for first in range(0, len(Z), batch_size):
-        rows = Z[first : first + batch_size]
-        images = [apply_mask(image, hidden_image, segments, row) for row in rows]
-        answers.append(_checked(predict_proba(images), len(rows)))
-        report(first + len(rows), len(Z), time.perf_counter() - start)
+    try:
+        for first in range(0, len(Z), batch_size):
+            rows = Z[first : first + batch_size]
+            images = [apply_mask(image, hidden_image, segments, row) for row in rows]
+            answers.append(_checked(predict_proba(images), len(rows)))
+            report(first + len(rows), len(Z), time.perf_counter() - start)
+    except KeyboardInterrupt:
+        found = np.concatenate(answers) if answers else None
+        said = f"Stopped after {sum(map(len, answers))} of {len(Z)} images."
+        raise Interrupted(said, found) from None
     return np.concatenate(answers)
 
 
@@ -228,7 +237,8 @@ def explain(
     target: a class index, None for the predicted class. Distances are cosine distances
     between rows of the binary matrix, kernel and ridge as in the lime package. draws: see
     ``draw_masks``. progress: True prints the cost, then the time left, to stderr; or a function of
-    (images done, images in all, seconds so far).
+    (images done, images in all, seconds so far). Stopped by hand, it raises ``Interrupted``, whose
+    ``partial`` is the explanation from the images that were answered, None if they are too few.
     Raises ValueError for images, segments or settings that do not fit.
     Ribeiro et al. 2016, section 3. Introduced in notebook 04.
     """
@@ -256,14 +266,22 @@ def explain(
     if count("n_samples", n_samples, least=None) < m + 2:
         raise ValueError(f"n_samples must be at least {m + 2} to fit {m} weights, not {n_samples}.")
     Z = draw_masks(n_samples, m, generator(seed), draws)
-    p = ask(predict_proba, image, segments, Z, hide, batch_size=batch_size, progress=progress)
+    stopped = None
+    try:
+        p = ask(predict_proba, image, segments, Z, hide, batch_size=batch_size, progress=progress)
+    except Interrupted as stop:
+        stopped, p = stop, stop.partial
+        if p is None or len(p) < m + 2:
+            stop.partial = None
+            raise
+        Z, n_samples = Z[: len(p)], len(p)
     target = int(p[0].argmax()) if target is None else count("target", target, least=None)
     if not 0 <= target < p.shape[1]:
         raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
     distance = 1 - np.sqrt(Z.mean(1))  # cosine distance of a 0/1 row from the row of ones
     sample_weights = exponential_kernel(distance, kernel_width)
     line = fit_strongest(Z.astype(float), p[:, target], sample_weights, num_features)
-    return SuperpixelModel(
+    found = SuperpixelModel(
         weights=line.weights,
         intercept=line.intercept,
         local_prediction=float(line.intercept + line.weights.sum()),
@@ -278,3 +296,7 @@ def explain(
         draws=draws,
         seed=seed,
     )
+    if stopped is not None:
+        stopped.partial = found
+        raise stopped
+    return found

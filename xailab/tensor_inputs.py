@@ -1,11 +1,14 @@
 """The same for networks and tensors: kind, device and shape are checked before anything runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
 from .inputs import short
 
-__all__ = ["float_tensors", "network", "picture_batch"]
+__all__ = ["evaluation_mode", "float_tensors", "network", "picture_batch"]
 
 
 def network(model: object) -> nn.Module:
@@ -16,6 +19,19 @@ def network(model: object) -> nn.Module:
             f"model must be a torch.nn.Module, or a CNN as load_cnn() makes it, not {short(model)}."
         )
     return net
+
+
+@contextmanager
+def evaluation_mode(net: nn.Module) -> Iterator[None]:
+    """The network in eval mode; afterwards, also after an error, each part is in its own mode again."""
+    training = [module for module in net.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def float_tensors(**tensors: object) -> None:
