@@ -68,14 +68,12 @@ def test_making_an_edition_leaves_the_source_alone(source):
 
 
 def _names(cells, kind):
-    trees = (ast.walk(ast.parse(cell.source)) for cell in cells)
-    found = {
-        n.id for tree in trees for n in tree if isinstance(n, ast.Name) and isinstance(n.ctx, kind)
-    }
+    """The names that cells read (ast.Load) or make (ast.Store), functions and arguments included."""
+    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    found = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, kind)}
     if kind is ast.Store:
-        defined = (ast.FunctionDef, ast.ClassDef)
-        trees = (ast.walk(ast.parse(cell.source)) for cell in cells)
-        found |= {n.name for tree in trees for n in tree if isinstance(n, defined)}
+        found |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        found |= {n.arg for n in nodes if isinstance(n, ast.arg)}
     return found
 
 

@@ -184,7 +184,7 @@ EXERCISES: dict[str, Exercise] = {
         hint="Read the formula for the weight of a again: whose share is in it?",
     ),
     "02.kernel": Exercise(
-        "Write kernel(d, width): the weight exp(-d^2 / (2 width^2)) of samples at distance d.",
+        "Write kernel_of(d, width): the weight exp(-d^2 / (2 width^2)) of samples at distance d.",
         local_fit.exponential_kernel,
         _distances,
         [
