@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from lime.lime_text import LimeTextExplainer
-from sklearn.linear_model import Ridge
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 
 from xailab import lime_text, stability, texts
 
@@ -87,7 +89,7 @@ def test_the_lime_package_has_the_same_weights_from_the_same_draws(by, bow):
     theirs = library.explain_instance(TEXT, listening, num_features=99, num_samples=400)
     taken = lime_text.tokens(TEXT, by)
     if bow:
-        Z = np.array([[w in lime_text.re.split(r"\W+", t) for w in taken.units] for t in asked])
+        Z = lime_text.presence(taken.units, asked)
     else:
         words = [lime_text.re.findall(r"\w+", t) for t in asked]
         Z = np.array([[a == b for a, b in zip(w, taken.units, strict=True)] for w in words])
@@ -116,6 +118,9 @@ def test_it_can_be_repeated_described_and_put_on_a_card():
     assert list(found.table().index[:2]) == ["cat", "dog"]
     assert found.table()["times"].iloc[0] == 2
     assert '"cat" (+0.30)' in found.describe()
+    assert found.loudest(2) == ["cat", "ran"]
+    against = lime_text.explain(lambda t: bag(t)[:, ::-1], TEXT)
+    assert against.loudest(2) == ["cat", "ran"]
     for needed in ("R2", "seed", "kernel width", "removed", "class 1"):
         assert needed in found.card()
 
@@ -142,6 +147,17 @@ def test_bad_input_gets_one_sentence(change, error, says):
         lime_text.explain(given.pop("predict_proba"), given.pop("text"), **given)
 
 
+def test_presence_reads_whole_words_and_undoes_write():
+    assert lime_text.presence(("on", "On"), ["upon", "on, On"]).tolist() == [[0, 0], [1, 1]]
+    taken = lime_text.tokens(TEXT)
+    Z = lime_text.draw(len(taken.units), 50, np.random.default_rng(6))
+    assert np.array_equal(lime_text.presence(taken.units, lime_text.write(taken, Z)), Z)
+
+
+def test_without_removes_every_place_and_nothing_else():
+    assert lime_text.without("a b, a bab", ["a"]) == " b,  bab"
+
+
 # --- the corpus --------------------------------------------------------------------------------
 
 
@@ -166,3 +182,35 @@ def test_passages_hold_all_of_the_text_once():
     assert list(texts.passages(short)["text"]) == ["One. Two."]
     with pytest.raises(ValueError, match="at least 1"):
         texts.passages(papers, 0)
+
+
+def test_the_printers_marks_stand_in_one_authors_texts_only():
+    cut = texts.from_two_printers(texts.passages(texts.federalist()))
+    marks = cut["text"].str.contains(r"\bviz\b"), cut["text"].str.contains(r"\bibid\b")
+    assert (marks[0] == (cut["author"] == "Hamilton")).all()
+    assert (marks[1] == (cut["author"] == "Madison")).all()
+
+
+def _pipeline():
+    return make_pipeline(CountVectorizer(), LogisticRegression())
+
+
+def test_inside_adds_up_to_the_log_odds_of_a_linear_model():
+    model = _pipeline().fit(["a cat sat", "a dog ran", "cat cat", "dog"], [0, 1, 0, 1])
+    text = "the dog sat, dog"
+    units = lime_text.tokens(text).units
+    parts = texts.inside(model, text, units)
+    assert parts[0] == 0 and parts.shape == (3,)
+    assert parts.sum() + model[-1].intercept_[0] == pytest.approx(
+        model.decision_function([text])[0]
+    )
+
+
+def test_held_out_papers_keep_their_neighbours_from_the_model():
+    """The label can be read off the paper's own word only, so new papers are guesses."""
+    rows = [(k, "AB"[k % 2], f"word{k}x word{k}y") for k in range(6) for _ in range(8)]
+    cut = pd.DataFrame(rows, columns=["paper", "author", "text"])
+    assert texts.held_out(_pipeline(), cut, "passages", folds=8).mean() == 1
+    assert texts.held_out(_pipeline(), cut, "papers", folds=6).mean() < 0.7
+    with pytest.raises(ValueError, match='"papers" or "passages"'):
+        texts.held_out(_pipeline(), cut, "rows")

@@ -10,7 +10,9 @@ import pandas as pd
 from .cards import card, name_of
 from .local_fit import exponential_kernel, fit_strongest
 
-__all__ = ["TextModel", "Tokens", "distance", "draw", "explain", "tokens", "write"]
+__all__ = [
+    "TextModel", "Tokens", "distance", "draw", "explain", "presence", "tokens", "without", "write",
+]  # fmt: skip
 
 KERNEL_WIDTH = 0.25  # the lime package writes 25, because it multiplies its distances by 100
 
@@ -77,6 +79,21 @@ def write(taken: Tokens, Z: np.ndarray, mask: str | None = None) -> list[str]:
     return texts
 
 
+def presence(units, texts) -> np.ndarray:
+    """(n, m) of 0 and 1: does text i hold unit j as a whole word, spelt exactly so? Notebook 10.
+
+    Reads back the rows that ``write`` turned into texts by removing words.
+    """
+    found = [set(re.findall(r"\w+", text)) for text in texts]
+    return np.array([[unit in words for unit in units] for words in found], dtype=float)
+
+
+def without(text: str, units) -> str:
+    """The text with every place of these units removed. Introduced in notebook 10."""
+    taken = tokens(text)
+    return write(taken, [[unit not in set(units) for unit in taken.units]])[0]
+
+
 def distance(Z: np.ndarray) -> np.ndarray:
     """Cosine distance of 0/1 rows from the row of ones: 1 - sqrt(share kept), in [0, 1].
 
@@ -127,6 +144,11 @@ class TextModel:
             {"times": np.array(self.counts)[order], "weight": self.weights[order]},
             index=pd.Index(np.array(self.units)[order], name="word"),
         )
+
+    def loudest(self, k: int) -> list[str]:
+        """The k units that speak loudest for the side the model takes: for the class above 0.5."""
+        side = 1 if self.model_prediction > 0.5 else -1
+        return [self.units[i] for i in np.argsort(-side * self.weights, kind="stable")[:k]]
 
     def card(self) -> str:
         """Everything that must stand beside these weights so that others can judge and repeat them."""
