@@ -15,7 +15,8 @@ def _texts() -> list[tuple]:
     taken = lime_text.tokens("On the shore he relied on the sea, upon which the sun shone.")
     Z = lime_text.draw(len(taken.units), 12, np.random.default_rng(4))
     short = (("on", "upon", "On"), ["upon", "on", "On upon", "", "none."])
-    return [(taken.units, lime_text.write(taken, Z)), short]
+    one = (("sun", "shone"), ["The sun.", "sunshine", "shone, sun"])
+    return [(taken.units, lime_text.write(taken, Z)), short, one]
 
 
 def _left_out(m: int) -> float:
@@ -29,7 +30,7 @@ _LIME_TEXT = {
         0.0,
         mistakes=[
             (0.6, "That is the change when both go: 'whilst' is still there."),
-            (-0.6, "That is the change when both go: 'whilst' is still there."),
+            (-0.6, "That is what removing both does, and 'whilst' stays."),
             (0.3, "Half each is a fair division, not what this removal does."),
             (0.8, "That is the model's answer, and it asked for the change."),
         ],
