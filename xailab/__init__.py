@@ -7,7 +7,7 @@ The house, from the ground up; imports run downwards only:
     images and the last four -> models -> planted
     local_fit -> lime_tabular, lime_image -> stability; attribution -> shapley; cam; own_table
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
-    drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets
+    figure_text -> drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets
     exercises -> exercises_tables, exercises_images, exercises_beyond; progress -> checks; quiz
     course -> checklist -> website -> editions; offline: the notebooks as pages, site, archive
 

@@ -111,6 +111,26 @@ def _smaller(output: nbformat.NotebookNode, limit: int = 40_000) -> None:
             del output.data["image/png"]
 
 
+def _settle(output: nbformat.NotebookNode) -> None:
+    """A progress line that wrote over itself, as it looks in the end; it is no warning."""
+    if output.output_type == "stream" and "\r" in output.text:
+        last = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in output.text.split("\n")]
+        output.text, output.name = "\n".join(last), "stdout"
+
+
+def alt(output: nbformat.NotebookNode) -> str:
+    """The text equivalent that a figure carries, or nothing."""
+    return output.get("metadata", {}).get("image/png", {}).get("alt", "")
+
+
+def _picture(output: nbformat.NotebookNode) -> None:
+    """A figure with its text equivalent, as HTML: the exporter would drop the text."""
+    for mime in ("image/png", "image/jpeg"):
+        if alt(output) and mime in output.data:
+            source = f"data:{mime};base64,{output.data[mime].strip()}"
+            output.data = {"text/html": f'<img alt="{html.escape(alt(output))}" src="{source}">'}
+
+
 def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
     """The executed notebook as one HTML page that asks nothing of the network.
 
@@ -122,7 +142,9 @@ def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
             cell.source = _formulas_to_mathml(cell.source)
             continue
         for output in cell.get("outputs", []):
+            _settle(output)
             _smaller(output)
+            _picture(output)
             live = "application/vnd.jupyter.widget-view+json" in output.get("data", {})
             if live and "text/html" in output.data:  # it brings its own form without scripts
                 output.data = {"text/html": output.data["text/html"]}

@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+from . import figure_text
+
 __all__ = [
     "HEAT",
     "INKS",
@@ -31,7 +33,11 @@ INKS = {"orange and blue": (RAISES, LOWERS), "black and grey": ("#1a1a1a", "#b0b
 
 
 def style() -> None:
-    """The course's figure settings, called once in a notebook's first cell."""
+    """The course's figure settings, called once in a notebook's first cell.
+
+    Figures shown after it carry their text equivalent (``figure_text``).
+    """
+    figure_text.turn_on()
     plt.rcParams.update({
         "figure.figsize": (7, 3.6), "figure.dpi": 100, "figure.constrained_layout.use": True,
         "font.size": 10, "axes.titlesize": 11, "axes.spines.top": False,

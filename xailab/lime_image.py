@@ -206,13 +206,14 @@ def _checked(answer: object, n: int) -> np.ndarray:
 
 
 def _print_progress(done: int, total: int, seconds: float) -> None:
+    """The cost on a line of its own, then one line that is written over until all is done."""
     if done == 0:
-        print(f"{total} images go through the model", end="", file=sys.stderr, flush=True)
-    else:
-        left = seconds / done * (total - done)
-        end = "\n" if done == total else ""
-        text = f"\r{done} of {total} images, {seconds:.0f} s, about {left:.0f} s left   "
-        print(text, end=end, file=sys.stderr, flush=True)
+        print(f"{total} images go through the model", file=sys.stderr, flush=True)
+        return
+    left = f"about {seconds / done * (total - done):.0f} s left" if done < total else "done"
+    end = "\n" if done == total else ""
+    text = f"\r{done} of {total} images, {seconds:.0f} s, {left}"
+    print(f"{text:60}", end=end, file=sys.stderr, flush=True)
 
 
 def explain(

@@ -215,9 +215,10 @@ def as_html(quiz: Quiz) -> str:
             f"<li>{'<strong>Right.</strong>' if o.right else 'Not right.'} {_rich(o.reason)}</li>"
             for o in question.options
         )
+        letters = '<ol style="list-style-type:lower-alpha">'
         rows.append(
-            f'<p>{number}. {_rich(question.text)}</p><ol type="a">{options}</ol>'
-            f'<details><summary>Answer {number}</summary><ol type="a">{reasons}</ol></details>'
+            f'<p style="margin-top:1.2em">{number}. {_rich(question.text)}</p>{letters}{options}</ol>'
+            f"<details><summary>Answer {number}</summary>{letters}{reasons}</ol></details>"
         )
     return f"<div>{''.join(rows)}</div>"
 

@@ -129,7 +129,8 @@ def api_pages(folder: Path) -> None:
 def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook as a page: big pictures as JPEG; sliders that need a kernel get the tag still-panel.
 
-    The style sheet hides their controls and says that they come to life in JupyterLab.
+    The style sheet hides their controls and says that they come to life in JupyterLab. Figures keep
+    their text equivalents.
     """
     state = notebook.metadata.get("widgets", {}).get(
         "application/vnd.jupyter.widget-state+json", {"state": {}}
@@ -137,7 +138,11 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             continue
+        texts = [course.alt(output) for output in cell.get("outputs", []) if course.alt(output)]
+        if texts:
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join(texts)}}
         for output in cell.get("outputs", []):
+            course._settle(output)
             course._smaller(output)
             view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
             if view and state.get(view["model_id"], {}).get("model_module") != "anywidget":
