@@ -86,6 +86,8 @@ def run(
     batch_size = count("batch_size", batch_size)
     if count("n_jobs", n_jobs, least=-1) == 0:
         raise ValueError("n_jobs must be a number of workers, or -1 for all cores, not 0.")
+    if not len(items):
+        raise ValueError("items must hold one picture at least.")
     names = [item_name(items, i) for i in range(len(items))]
     if len(set(names)) < len(names):
         twice = next(n for i, n in enumerate(names) if n in names[:i])
