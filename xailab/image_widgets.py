@@ -13,6 +13,7 @@ import numpy as np
 from . import cam, lime_image, models, plots
 from .drawing import INKS, PALETTES
 from .images import from_bytes
+from .inputs import count, short
 from .widgets import Panel, _slider, colour_switch, panel
 
 __all__ = ["cam_explorer", "layer_choices", "lime_explorer", "superpixel_explorer", "upload"]
@@ -56,8 +57,10 @@ def cam_explorer(
     """
     view, x = cnn.view(image), cnn.preprocess(image)
     p = cnn.predict_proba([view])[0]
-    best = np.argsort(-p, kind="stable")[:classes].tolist()
+    best = np.argsort(-p, kind="stable")[: count("classes", classes)].tolist()
     shapes, known = cnn.layers, {}
+    if layer is not None and layer not in shapes:
+        raise ValueError(f"layer must be one of {', '.join(shapes)}, not {short(layer)}.")
 
     def draw(method: str, layer: str, target: int, colours: str):
         key = (method, layer, target)

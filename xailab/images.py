@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .inputs import short
 
@@ -53,6 +53,10 @@ def _decode(source, name: str) -> np.ndarray:
         why = str(error).partition("(")[2].partition(")")[0] or "too many pixels"
     except MemoryError:
         why = "more pixels than there is memory"
+    except UnidentifiedImageError:
+        raise ValueError(
+            f"{name} cannot be read as an image: no known format; JPEG and PNG are safe."
+        ) from None
     except Exception as error:  # a damaged file can make a decoder raise nearly anything
         why = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{name} cannot be read as an image ({why}).") from error

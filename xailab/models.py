@@ -97,7 +97,8 @@ class CNN:
 
     def predict_proba(self, images: Iterable, batch_size: int = 16) -> np.ndarray:
         """(n, C) softmax probabilities of n images (each uint8 (H, W, 3), PIL or a path)."""
-        if isinstance(images, str | Path | Image.Image) or not isinstance(images, Iterable):
+        one = isinstance(images, str | Path | Image.Image) or getattr(images, "ndim", 0) == 3
+        if one or not isinstance(images, Iterable):
             raise TypeError(
                 f"images must be a list; for one picture pass [image], not {short(images)}."
             )
@@ -160,7 +161,7 @@ def own_cnn(
     except RuntimeError as error:
         raise ValueError(
             f"The model cannot take a picture of shape (1, 3, {input_size}, {input_size}): "
-            f"{str(error).splitlines()[0]}"
+            f"{str(error).splitlines()[0].rstrip('.')}."
         ) from error
     if not torch.is_tensor(logits) or logits.shape != (1, len(categories)):
         got = tuple(logits.shape) if torch.is_tensor(logits) else type(logits).__name__

@@ -40,7 +40,9 @@ def read(path: str | Path, **settings) -> pd.DataFrame:
         raise ValueError(f"{path} is no table of equally long lines ({why.rstrip('.')}).") from None
     names = first.iloc[0].dropna().astype(str)
     if "header" not in settings and names.duplicated().any():
-        raise ValueError(f"Two columns are named {names[names.duplicated()].iloc[0]!r}; rename one.")
+        raise ValueError(
+            f"Two columns are named {names[names.duplicated()].iloc[0]!r}; rename one."
+        )
     if frame.shape[1] == 1 and any(c in str(frame.columns[0]) for c in ";\t|"):
         raise ValueError(
             f"{path} has one column, {short(frame.columns[0])}; pass its separator, sep=';'."

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 
 from . import lime_tabular, metrics, plots, shapley, stability
 from .drawing import INKS, PALETTES
+from .inputs import count
 from .overlay import ThresholdOverlay
 from .panels import Panel
 from .picker import Picker, of_panel
@@ -74,6 +75,8 @@ def instance_explorer(
     labels (bool), which add the model's mistakes to the outcomes. controls: outcome, row (position
     among the rows of that outcome), index (a label of X). Introduced in notebook 03.
     """
+    if not isinstance(X, pd.DataFrame) or not len(X):
+        raise ValueError("X must be a DataFrame with one row at least to choose from.")
     yes = np.asarray(predict(X)) > 0.5
     groups = {"all rows": np.ones(len(X), bool), "predicted yes": yes, "predicted no": ~yes}
     if y is not None:
@@ -123,6 +126,8 @@ def what_if(
     The model answers for any combination, also for one that no person could have.
     Introduced in notebook 03.
     """
+    if not isinstance(x, pd.Series):
+        raise TypeError(f"x must be a row of the table, as X.iloc[0], not {type(x).__name__}.")
     start = float(np.asarray(predict(x.to_frame().T))[0])
     controls = {}
     for feature, value in x.items():
@@ -167,7 +172,7 @@ def background_slider(
         text = f"{size} background rows, draw {seed}. {attribution.describe()}"
         return plots.waterfall(attribution, inks=INKS[colours]), text
 
-    largest = min(largest, len(X_train))
+    largest = min(count("largest", largest), len(X_train))
     return panel(
         draw,
         size=_slider(ipw.IntSlider, "background rows", min=1, max=largest, value=min(100, largest)),
@@ -254,6 +259,8 @@ def localisation_explorer(seen, maps: dict[str, np.ndarray]) -> Panel:
 
     seen: views as ``evaluate.see`` gives them. maps: method -> (n, H, W). Notebook 06.
     """
+    if not len(seen) or not maps:
+        raise ValueError("There must be one view and one map at least; see evaluate.see and maps.")
     place = {view.name: i for i, view in enumerate(seen)}
 
     def draw(photo: str, method: str, threshold: float, colours: str):
@@ -278,6 +285,10 @@ def ladder_explorer(images: list[np.ndarray], ladder) -> Panel:
 
     images: uint8 (H, W, 3), one for each map. ladder: a ``metrics.Ladder``. Notebook 07.
     """
+    if not isinstance(ladder, metrics.Ladder) or not len(images):
+        raise ValueError(
+            "ladder must come from metrics.randomisation_ladder, and images hold its pictures."
+        )
 
     def draw(picture: int, rung: int, colours: str):
         methods, cmap = list(ladder.maps), PALETTES[colours]
