@@ -283,7 +283,7 @@ EXERCISES: dict[str, Exercise] = {
         properties=[(_adds_up, "Your values do not add up to v(abc) - v({}), as efficiency asks.")],
     ),
     "03.kernel_weight": Exercise(
-        "Write pi(s, d): KernelSHAP's weight (d - 1) / (binomial(d, s) s (d - s)) of a coalition of s "
+        "Write pi_of(s, d): KernelSHAP's weight (d - 1) / (binomial(d, s) s (d - s)) of a coalition of s "
         "of d features.",
         _pi,
         _sizes,
