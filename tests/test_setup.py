@@ -1,10 +1,16 @@
 """The set-up files agree with each other and with the commands the README promises."""
 
 import ast
+import json
+import os
 import re
+import socket
 import subprocess
 import sys
+import time
 import tomllib
+import urllib.error
+import urllib.request
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -107,6 +113,50 @@ def test_make_knows_the_target(target):
         ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_make_lab_answers_this_computer_only_and_only_with_its_token(tmp_path):
+    """Runs the Makefile's own command, without opening a browser, and knocks at its door."""
+    recipe = subprocess.run(
+        ["make", "--dry-run", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    words = next(line for line in recipe if "jupyter lab" in line).split()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    more = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        more.append("--allow-root")
+    command = [sys.executable, "-m", "jupyterlab", *words[2:-1], str(tmp_path), *more]
+    server = subprocess.Popen(
+        command, env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        status = None
+        for _ in range(300):
+            if server.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents") as answer:
+                    status = answer.status
+                break
+            except urllib.error.HTTPError as error:
+                status = error.code
+                break
+            except OSError:
+                time.sleep(0.1)
+        assert status == 403
+        runtime = json.loads(next((tmp_path / "RUNTIME").glob("jpserver-*.json")).read_text())
+        assert len(runtime["token"]) >= 40
+        url = f"http://127.0.0.1:{port}/api/contents?token={runtime['token']}"
+        assert urllib.request.urlopen(url).status == 200
+        for host in {socket.gethostbyname(socket.gethostname()), "127.0.0.2"} - {"127.0.0.1"}:
+            with pytest.raises(OSError), socket.create_connection((host, port), timeout=2):
+                pass
+    finally:
+        server.terminate()
+        server.wait(20)
 
 
 @pytest.mark.parametrize(

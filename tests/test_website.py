@@ -1,11 +1,12 @@
 """The site's generated pages: ledger, package pages, bibliography; no browser and no Sphinx needed."""
 
 import re
+import zipfile
 
 import nbformat
 import pytest
 
-from xailab import course, website
+from xailab import course, site_pages, website
 
 PATHS = course.notebook_paths()
 
@@ -17,7 +18,7 @@ def _notebook(*rows):
 
 
 def test_the_rows_of_the_table_are_read_and_nothing_after_it():
-    found = website.claims(
+    found = site_pages.claims(
         _notebook("| a | holds: yes | 3 |", r"| \|S\| | does not hold | n = 2 |")
     )
     assert found == [("a", "holds: yes", "3"), (r"\|S\|", "does not hold", "n = 2")]
@@ -25,20 +26,20 @@ def test_the_rows_of_the_table_are_read_and_nothing_after_it():
 
 def test_a_verdict_of_another_word_is_refused():
     with pytest.raises(ValueError, match="verdict of 'a' must begin with holds with limits"):
-        website.claims(_notebook("| a | probably | 3 |"))
+        site_pages.claims(_notebook("| a | probably | 3 |"))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_every_notebook_has_claims_with_verdicts(path):
-    assert len(website.claims(nbformat.read(path, as_version=4))) >= 3
+    assert len(site_pages.claims(nbformat.read(path, as_version=4))) >= 3
 
 
 def test_the_ledger_counts_what_it_lists():
-    text = website.ledger(PATHS)
+    text = site_pages.ledger(PATHS)
     said = {v: int(n) for n, v in re.findall(r"\*\*(\d+)\*\* ([a-z ]+?)[,.]", text)}
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert sum(said.values()) == len(rows) - len(PATHS) == int(re.search(r"Of (\d+):", text)[1])
-    assert set(said) == set(website.VERDICTS)
+    assert set(said) == set(site_pages.VERDICTS)
 
 
 def _works() -> list[tuple[str, str]]:
@@ -65,7 +66,7 @@ def test_every_reference_of_a_notebook_is_in_the_bibliography(path):
 
 
 def test_every_module_has_a_page(tmp_path):
-    website.api_pages(tmp_path)
+    site_pages.api_pages(tmp_path)
     pages = {path.stem for path in tmp_path.glob("*.rst")} - {"index"}
     modules = {path.stem for path in (website.ROOT / "xailab").glob("*.py")} - {"__init__"}
     assert pages == modules
@@ -77,3 +78,63 @@ def test_a_page_without_npm_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(website.shutil, "which", lambda name: None)
     with pytest.raises(FileNotFoundError, match="npm is missing"):
         website.scripts(tmp_path / "cache", tmp_path / "static")
+
+
+def test_a_plan_without_a_title_gets_the_notebooks(tmp_path):
+    guide, to = tmp_path / "guide", tmp_path / "to"
+    guide.mkdir()
+    (guide / "05.md").write_text("Ten minutes: the board.")
+    (guide / "days.md").write_text("# Six double lessons\n\nFirst ...")
+    assert site_pages.teaching(guide, to) == ["05", "days"]
+    title = nbformat.read(PATHS[4], as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
+    assert (to / "05.md").read_text() == (f"# Plan for notebook {title}\n\nTen minutes: the board.")
+    assert (to / "days.md").read_text() == "# Six double lessons\n\nFirst ..."
+    assert site_pages.teaching(tmp_path / "nowhere", to) == []
+
+
+def test_editions_that_exist_are_offered_and_the_same_ones_give_the_same_zip(tmp_path):
+    assert site_pages.downloads(tmp_path / "none", tmp_path / "to") == ""
+    (tmp_path / "editions/student").mkdir(parents=True)
+    (tmp_path / "editions/student/05_x.ipynb").write_text("{}")
+    text = site_pages.downloads(tmp_path / "editions", tmp_path / "to")
+    assert "{download}`student edition <downloads/xailab-student.zip>`: 1 notebooks" in text
+    assert "solutions" not in text
+    made = tmp_path / "to/xailab-student.zip"
+    assert zipfile.ZipFile(made).read("xailab-student/05_x.ipynb") == b"{}"
+    before = made.read_bytes()
+    site_pages.downloads(tmp_path / "editions", tmp_path / "to")
+    assert made.read_bytes() == before
+
+
+def test_the_first_page_lists_what_there_is(tmp_path):
+    (tmp_path / "index.md").write_text("# Course\n\n<!-- shelves -->\n")
+    site_pages.write(tmp_path, PATHS[:2], tmp_path / "none")
+    text = (tmp_path / "index.md").read_text()
+    assert "01_introduction\n02_lime_tabular\n" in text
+    assert "gallery" not in text and "editions" not in text and "<!--" not in text
+    for name in ("claims", "checklist"):
+        assert (tmp_path / f"{name}.md").exists() and f"\n{name}\n" in text
+    (tmp_path / "gallery.ipynb").write_text("{}")
+    (tmp_path / "index.md").write_text("<!-- shelves -->")
+    site_pages.write(tmp_path, PATHS[:2], tmp_path / "none")
+    assert "\ngallery\n" in (tmp_path / "index.md").read_text()
+    for name in ("glossary", "notation", "bibliography"):
+        assert (website.PAGES / f"{name}.md").exists()
+
+
+def _notebook_with(model_module: str, tags=()):
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": "said"}
+    cell = nbformat.v4.new_code_cell("x", metadata={"tags": list(tags)})
+    cell.outputs = [nbformat.v4.new_output("display_data", data=view)]
+    state = {"application/vnd.jupyter.widget-state+json": {
+        "state": {"m": {"model_module": model_module}}}}  # fmt: skip
+    link = nbformat.v4.new_markdown_cell("[five](../05_cam_family.ipynb), [data](../data/x.md)")
+    return nbformat.v4.new_notebook(cells=[cell, link], metadata={"widgets": state})
+
+
+def test_only_sliders_that_need_a_kernel_stand_still_and_solutions_fold():
+    panel = website.still(_notebook_with("@jupyter-widgets/controls", ["solution"]))
+    assert panel.cells[0].metadata.tags == ["solution", "hide-cell", "still-panel"]
+    alive = website.still(_notebook_with("anywidget"))
+    assert alive.cells[0].metadata.tags == []
+    assert alive.cells[1].source == "[five](05_cam_family.ipynb), [data](../data/x.md)"

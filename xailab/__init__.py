@@ -7,9 +7,9 @@ The house, from the ground up; imports run downwards only:
     images and the last four -> models -> planted
     local_fit -> lime_tabular, lime_image -> stability; attribution -> shapley; cam; own_table
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
-    figure_text -> drawing -> table_plots -> plots; panels, overlay -> widgets, image_widgets
+    figure_text -> drawing -> table_plots -> plots; panels, overlay -> picker -> widgets, image_widgets
     exercises -> exercises_tables, exercises_images, exercises_beyond; progress -> checks; quiz
-    course -> checklist -> website -> editions; offline: the notebooks as pages, site, archive
+    course -> checklist -> site_pages -> website -> editions; offline: the notebooks as pages, site, archive
 
 Every module has one subject and can be imported on its own, for example
 ``from xailab import cam``. Nothing is imported here, so that a notebook which

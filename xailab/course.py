@@ -205,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("action", choices=["build", "refresh", "clean"])
     parser.add_argument("--out", type=Path, default=Path("build/course"))
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_intermixed_args(arguments)
     paths = chosen.notebooks or notebook_paths()
     if chosen.action == "build":
         print(f"Running {len(paths)} notebooks, two at a time:")

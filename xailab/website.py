@@ -1,8 +1,8 @@
 """The course as a site: python -m xailab.website [--out build/site]
 
-Runs the notebooks whose executed copies are out of date, adds glossary, notation, bibliography, the
-claims ledger, the reviewer's checklist and the package's pages, and calls Sphinx. Needs the extra
-``site`` and npm; the pages then ask nothing of any other host. Page by page: notebooks/site.
+Runs the notebooks whose executed copies are out of date, adds the pages that stand in notebooks/site
+and those that ``site_pages`` gathers, and calls Sphinx. Needs the extra ``site`` and npm; the pages
+then ask nothing of any other host.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 
-from . import checklist, course
+from . import course, site_pages
 
 ROOT = course.NOTEBOOKS.parent
 PAGES = course.NOTEBOOKS / "site"
@@ -25,7 +25,6 @@ SCRIPTS = {  # npm package -> the file a page needs
     "@jupyter-widgets/html-manager@1.0.15": "dist/embed-amd.js",
     "requirejs@2.3.8": "require.js",
 }
-VERDICTS = ("holds with limits", "does not hold", "holds")
 HERE = """// tells RequireJS that anywidget lies beside these pages
 require.config({ paths: { anywidget: document.documentElement.dataset.content_root + "_static/anywidget" } });
 """
@@ -41,7 +40,7 @@ def _mark(path: Path) -> str:
     )
     digest = hashlib.sha256(path.read_bytes())
     for file in package:
-        if file.name not in {"website.py", "course.py"}:
+        if file.name not in {"website.py", "site_pages.py", "course.py", "offline.py"}:
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -70,77 +69,28 @@ def execute(paths: list[Path], out: Path) -> list[Path]:
     return copies
 
 
-# --- generated pages ---------------------------------------------------------------------------
-
-
-def claims(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
-    """The rows of a notebook's "What we measured" table: statement, verdict, measured on.
-
-    Raises ValueError for a row whose verdict does not begin with one of VERDICTS.
-    """
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    text = text.split("## What we measured", 1)[1].split("\n## ", 1)[0]
-    lines = [line.strip() for line in text.splitlines()]
-    start = next(i for i, line in enumerate(lines) if line.startswith("| statement"))
-    rows = []
-    for line in lines[start + 2 :]:  # below the head and its rule, to the table's end
-        if not line.startswith("|"):
-            break
-        rows.append(tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))))
-    for statement, verdict, _ in rows:
-        if not verdict.startswith(VERDICTS):
-            raise ValueError(f"The verdict of {statement!r} must begin with {', '.join(VERDICTS)}.")
-    return rows
-
-
-def ledger(paths: list[Path]) -> str:
-    """The claims ledger as a Markdown page: every claim that a notebook measured, with its verdict."""
-    count, body = dict.fromkeys(VERDICTS, 0), []
-    for path in paths:
-        notebook = nbformat.read(path, as_version=4)
-        title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
-        body += [f"\n## {title}\n", f"[The notebook]({path.stem}.ipynb)\n"]
-        body += ["| statement | verdict | measured on |", "|---|---|---|"]
-        for row in claims(notebook):
-            count[next(v for v in VERDICTS if row[1].startswith(v))] += 1
-            body.append(f"| {' | '.join(row)} |")
-    said = ", ".join(f"**{n}** {verdict}" for verdict, n in count.items())
-    return (
-        "# Claims ledger\n\nEvery statement that the notebooks put to the test, in their own words. "
-        f"Of {sum(count.values())}: {said}.\n" + "\n".join(body) + "\n"
-    )
-
-
-def api_pages(folder: Path) -> None:
-    """One page a module, from its docstrings."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = sorted(p.stem for p in (ROOT / "xailab").glob("*.py") if p.stem != "__init__")
-    for name in names:
-        title = f"xailab.{name}"
-        body = f".. automodule:: {title}\n   :members:\n   :undoc-members:\n"
-        (folder / f"{name}.rst").write_text(f"{title}\n{'=' * len(title)}\n\n{body}")
-    listed = "\n".join(f"   {name}" for name in names)
-    (folder / "index.rst").write_text(
-        "The package\n===========\n\nOne subject a module; formulas are pure functions on arrays.\n\n"
-        f".. toctree::\n   :maxdepth: 1\n\n{listed}\n"
-    )
+# --- pages -------------------------------------------------------------------------------------
 
 
 def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook as a page: big pictures as JPEG; sliders that need a kernel get the tag still-panel.
+    """The notebook as a page: big pictures as JPEG, solutions folded.
 
-    The style sheet hides their controls and says that they come to life in JupyterLab. Figures keep
+    Sliders that need a kernel get the tag still-panel: the style sheet hides their controls and says
+    that they come to life in JupyterLab. Widgets of the browser (anywidget) stay alive. Figures keep
     their text equivalents.
     """
     state = notebook.metadata.get("widgets", {}).get(
         "application/vnd.jupyter.widget-state+json", {"state": {}}
     )["state"]
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
+        if cell.cell_type == "markdown":  # the gallery lies one folder deeper than the notebooks
+            cell.source = re.sub(r"\]\(\.\./(\w+\.ipynb)", r"](\1", cell.source)
             continue
         texts = [course.alt(output) for output in cell.get("outputs", []) if course.alt(output)]
         if texts:
             cell.metadata["mystnb"] = {"image": {"alt": " ".join(texts)}}
+        if "solution" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata["tags"], "hide-cell"]
         for output in cell.get("outputs", []):
             course._settle(output)
             course._smaller(output)
@@ -174,23 +124,25 @@ def scripts(cache: Path, static: Path) -> None:
 
 
 def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
-    """Bring the sources together in ``work``, build the site in ``out``; returns its first page."""
-    paths = paths or course.notebook_paths()
+    """Bring the sources together in ``work``, build the site in ``out``; returns its first page.
+
+    paths: the notebooks, None for the whole course with its gallery. Editions that lie beside ``out``
+    (make editions) are offered for download.
+    """
+    whole, paths = paths is None, paths or course.notebook_paths()
     print(f"{len(paths)} notebooks:", flush=True)
-    copies = execute(paths, work / "executed")
+    copies = execute([*paths, PAGES / "gallery.ipynb"] if whole else paths, work / "executed")
     start = time.perf_counter()
     source = work / "source"
     shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(PAGES, source)
+    shutil.copytree(PAGES, source, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     shutil.copy(course.NOTEBOOKS / "cover.jpg", source)
     scripts(work / "js", source / "_static")
     shutil.copy(Path(__file__).parent / "static" / "panels.css", source / "_static")
     shutil.move(source / "site.css", source / "_static" / "site.css")
     for copy in copies:
         nbformat.write(still(nbformat.read(copy, as_version=4)), source / copy.name)
-    (source / "claims.md").write_text(ledger(paths), encoding="utf-8")
-    (source / "checklist.md").write_text(checklist.page(checklist.gather(paths)), encoding="utf-8")
-    api_pages(source / "api")
+    site_pages.write(source, paths, out.parent / "editions")
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(work / "doctrees")]
     subprocess.run([*command, str(source), str(out)], check=True)
