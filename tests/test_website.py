@@ -126,8 +126,13 @@ def _notebook_with(model_module: str, tags=()):
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": "said"}
     cell = nbformat.v4.new_code_cell("x", metadata={"tags": list(tags)})
     cell.outputs = [nbformat.v4.new_output("display_data", data=view)]
-    state = {"application/vnd.jupyter.widget-state+json": {
-        "state": {"m": {"model_module": model_module}}}}  # fmt: skip
+    models = {
+        "m": {"model_module": model_module, "state": {"layout": "IPY_MODEL_n"}},
+        "n": {"model_module": "x", "state": {"style": ["IPY_MODEL_o"]}},
+        "o": {"model_module": "x", "state": {}},
+        "unused": {"model_module": "x", "state": {"layout": "IPY_MODEL_n"}},
+    }
+    state = {"application/vnd.jupyter.widget-state+json": {"state": models}}
     link = nbformat.v4.new_markdown_cell("[five](../05_cam_family.ipynb), [data](../data/x.md)")
     return nbformat.v4.new_notebook(cells=[cell, link], metadata={"widgets": state})
 
@@ -137,4 +142,6 @@ def test_only_sliders_that_need_a_kernel_stand_still_and_solutions_fold():
     assert panel.cells[0].metadata.tags == ["solution", "hide-cell", "still-panel"]
     alive = website.still(_notebook_with("anywidget"))
     assert alive.cells[0].metadata.tags == []
+    kept = alive.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    assert kept.keys() == {"m", "n", "o"}
     assert alive.cells[1].source == "[five](05_cam_family.ipynb), [data](../data/x.md)"

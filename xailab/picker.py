@@ -155,10 +155,11 @@ def of_panel(panel: Panel, **choices: Iterable | None) -> Picker:
 
 
 def _webp(picture: bytes) -> bytes:
-    """The picture as WebP: without loss where that is smaller, as it is for plain charts."""
+    """The picture as WebP: charts in 64 colours without further loss, photographs at quality 70."""
     image, found = Image.open(io.BytesIO(picture)).convert("RGB"), []
-    for settings in ({"lossless": True}, {"quality": 80}):
+    few = image.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    for drawn, settings in ((few.convert("RGB"), {"lossless": True}), (image, {"quality": 70})):
         buffer = io.BytesIO()
-        image.save(buffer, "WEBP", method=6, **settings)
+        drawn.save(buffer, "WEBP", method=6, **settings)
         found.append(buffer.getvalue())
     return min(found, key=len)

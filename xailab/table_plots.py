@@ -233,6 +233,8 @@ def ranges(
     for bar, colour, sure in zip(bars, colours(ordered["mean"], inks), settled, strict=True):
         bar.set(color=colour, alpha=1.0 if sure else 0.35)
     ax.hlines(range(len(ordered)), ordered["low"], ordered["high"], color="black", lw=1.5)
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, -0.01), max(high, 0.01))  # a weight of 1e-8 must not look like one of 1
     ax.axvline(0, color="black", lw=0.8)
     ax.set_xlabel(
         f"contribution to the {output}\n(bar: mean, line: smallest to largest, pale: sign unsettled)"

@@ -7,6 +7,7 @@ then ask nothing of any other host.
 
 import argparse
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -79,9 +80,10 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     that they come to life in JupyterLab. Widgets of the browser (anywidget) stay alive. Figures keep
     their text equivalents.
     """
-    state = notebook.metadata.get("widgets", {}).get(
+    widgets = notebook.metadata.get("widgets", {}).get(
         "application/vnd.jupyter.widget-state+json", {"state": {}}
-    )["state"]
+    )
+    state, shown = widgets["state"], set()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":  # the gallery lies one folder deeper than the notebooks
             cell.source = re.sub(r"\]\(\.\./(\w+\.ipynb)", r"](\1", cell.source)
@@ -95,9 +97,22 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             course._settle(output)
             course._smaller(output)
             view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
+            if view:
+                shown.add(view["model_id"])
             if view and state.get(view["model_id"], {}).get("model_module") != "anywidget":
                 cell.metadata["tags"] = [*cell.metadata.get("tags", []), "still-panel"]
+    widgets["state"] = {name: state[name] for name in _needed(state, shown)}
     return notebook
+
+
+def _needed(state: dict, shown: set[str]) -> set[str]:
+    """The models that are shown and those they refer to; the others would only make the page heavy."""
+    found, new = set(), shown & state.keys()
+    while new:
+        found |= new
+        text = "".join(json.dumps(state[name]["state"]) for name in new)
+        new = set(re.findall(r'"IPY_MODEL_(\w+)"', text)) & state.keys() - found
+    return found
 
 
 # --- building ----------------------------------------------------------------------------------

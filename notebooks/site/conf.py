@@ -59,7 +59,17 @@ def plain_docstring(app, what, name, obj, options, lines):
     text = "\n".join(lines)
     parts = re.split(r"(``[^`]+``)", text)
     parts[::2] = [re.sub(r"([*_|`\\])", r"\\\1", part) for part in parts[::2]]
-    lines[:] = "".join(parts).splitlines()
+    made = []
+    for line in "".join(parts).splitlines():
+        above = made[-1] if made else ""
+        if line.strip() and above.strip() and _indent(line) != _indent(above):
+            made.append("")  # an indented part stands on its own
+        made.append(line)
+    lines[:] = made
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def setup(app):
