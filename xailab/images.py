@@ -124,7 +124,7 @@ def _what_is_wrong(image: np.ndarray) -> str | None:
         return f"grey, of shape {image.shape}; np.stack([image] * 3, axis=-1) makes it"
     if image.ndim == 3 and image.shape[2] == 4:
         return f"RGBA, of shape {image.shape}; image[..., :3] drops the transparency"
-    if image.ndim == 3 and image.shape[0] == 3:
+    if image.ndim == 3 and image.shape[0] == 3 != image.shape[2]:
         return f"of shape {image.shape}; image.transpose(1, 2, 0) puts the channels last"
     if image.ndim != 3 or image.shape[2] != 3:
         return f"of shape {image.shape}"

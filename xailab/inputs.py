@@ -67,10 +67,13 @@ def object_mask(mask: object, name: str = "The mask") -> np.ndarray:
 
     Raises ValueError for shares, labels and text, which would all count as True.
     """
-    array = np.asarray(mask) if str(getattr(mask, "device", "cpu")) == "cpu" else None
-    if array is not None and array.dtype == bool:
+    try:
+        array = np.asarray(mask)
+    except (TypeError, ValueError, RuntimeError):  # ragged, or on another device
+        array = np.array(None)
+    if array.dtype == bool:
         return array
-    if array is not None and array.dtype.kind in "iuf":
+    if array.dtype.kind in "iuf":
         for top in (1, 255):
             if ((array == 0) | (array == top)).all():
                 return array != 0

@@ -118,7 +118,7 @@ def _ordered(frames: list[pd.DataFrame], order: Iterable[str]) -> pd.DataFrame:
     place = {name: i for i, name in enumerate(order)}
     wanted = whole[whole["name"].isin(place) & (whole["method"] != CUT_AWAY)]
     ordered = wanted.sort_values("name", key=lambda c: c.map(place), kind="stable")
-    return ordered.astype({"target": int}).reset_index(drop=True)
+    return ordered.astype({"target": int} if len(ordered) else {}).reset_index(drop=True)
 
 
 def _checked_path(path: str | Path) -> Path:
@@ -166,9 +166,13 @@ def _read(path: Path) -> pd.DataFrame:
         frame = pd.read_csv(
             path, dtype=words, keep_default_na=False, na_values=[""], float_precision="round_trip"
         )
-        _ = frame[["name", "method", "model"]]
+        if frame[["name", "method", "model"]].isna().any(axis=None):
+            raise ValueError("a row without name, method or model")
+        rows = frame[frame["method"] != CUT_AWAY]
+        if len(rows) and not (rows["target"] == rows["target"].astype("Int64")).all():
+            raise ValueError("a row without a target")
         return frame.astype({c: float for c in frame if c not in words})
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, OSError) as error:
         why = " ".join(str(error).split())
         raise ValueError(
             f"{path} does not hold the results of a run ({why}); choose another results file."
