@@ -161,7 +161,9 @@ def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
     )  # fmt: skip
     body, _ = exporter.from_notebook_node(page, {"metadata": {"name": title}})
     # the exporter's own script tags would ask other hosts; nothing in the page needs them
-    return re.sub(r"<script\b.*?</script>", "", body, flags=re.S)
+    body = re.sub(r"<script\b.*?</script>", "", body, flags=re.S)
+    style = (Path(__file__).parent / "static" / "pages.css").read_text(encoding="utf-8")
+    return body.replace("</head>", f"<style>{style}</style></head>", 1)
 
 
 def _build_one(path: Path, out: Path) -> tuple[str, float]:

@@ -67,7 +67,8 @@ def curves(
     inks = ["#000000", "#d1600f", "#2a6fb0", "#3d8f6f", "#9c5fa8", "#8a6d1f"]
     for i, (name, y) in enumerate(lines.items()):
         ax.plot(x, y, ls=dashes[i % 6], color=inks[i % 6], label=name)
-    ax.legend(frameon=False, fontsize=9)
+    crowded = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(lines) > 4 else {}
+    ax.legend(frameon=False, fontsize=9, **crowded)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     return ax
