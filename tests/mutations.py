@@ -66,10 +66,24 @@ _M = {
     ("hooks", "test_hooks"): (
         ("missing copy", "the record hands on the tensor itself",
          "return rec._leaf.clone()", "return rec._leaf"),
-        ("wrong row", "the tail replays input 0 for every input",
-         "self.value[row : row + 1]", "self.value[:1]"),
         ("missing normalisation", "gradients of the batch's mean, not its sum",
          "torch.autograd.grad(score.sum(), leaf", "torch.autograd.grad(score.mean(), leaf"),
+    ),
+    ("tape", "test_hooks"): (
+        ("wrong row", "the tail replays input 0 for every input",
+         "kept.value[row : row + 1]", "kept.value[:1]"),
+    ),
+    ("ablation", "test_ablation"): (
+        ("wrong axis", "every copy loses all channels of its turn",
+         "maps[torch.arange(len(channels)), channels] = 0", "maps[:, channels] = 0"),
+        ("missing term", "a channel of zeros is taken to leave nothing behind",
+         "a[k] - c[k]", "a[k]"),
+        ("missing check", "the short cut is believed without looking for a second way",
+         "if not _close(rec.tail(A, row, answers={linear: z}), scores):", "if False:"),
+    ),
+    ("maps", "test_cam_networks"): (
+        ("transpose", "the map of a transformer comes out mirrored",
+         "unflatten(1, (n, n)).permute(0, 3, 1, 2)", "unflatten(1, (n, n)).permute(0, 3, 2, 1)"),
     ),
     ("local_fit", "test_local_fit"): (
         ("wrong power", "kernel exp(-d / 2 w^2)", "np.exp(-(distance**2) /", "np.exp(-distance /"),

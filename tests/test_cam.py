@@ -491,7 +491,7 @@ def test_an_input_without_batch_axis_is_refused():
 def test_a_network_with_nan_is_reported_not_painted():
     model = conv_net(gap=False)
     model[0].bias.data[0] = float("nan")
-    with pytest.raises(ValueError, match="NaN or infinite"):
+    with pytest.raises(ValueError, match="The score is NaN or infinite"):
         cams.heatmaps(model, torch.zeros(1, 3, 8, 8), "2", target=0, methods=["grad_cam"])
 
 

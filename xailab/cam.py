@@ -4,20 +4,23 @@ A, g: activations and gradients of one layer, tensors (B, K, h, w). A weight a c
 A raw map: (B, h, w). The score S is the class logit, never the softmax probability.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .hooks import Record, record, spatial_layers
+from .ablation import ablated_scores, gap_linear_head, precise
+from .hooks import record, spatial_layers
 from .inputs import short
-from .tensor_inputs import float_tensors, network, picture_batch
+from .maps import as_maps, from_channels_last, from_tokens
+from .tensor_inputs import evaluation_mode, float_tensors, network, picture_batch
 
 __all__ = [
-    "METHODS", "ablation_cam", "ablation_weights", "cam", "gap_linear_head", "grad_cam",
-    "grad_cam_pp", "heatmaps", "hires_cam", "layer_cam", "normalise", "upsample",
+    "METHODS", "ablated_scores", "ablation_cam", "ablation_weights", "cam", "from_channels_last",
+    "from_tokens", "gap_linear_head", "grad_cam", "grad_cam_pp", "heatmaps", "hires_cam",
+    "layer_cam", "normalise", "upsample",
 ]  # fmt: skip
 
 
@@ -167,43 +170,7 @@ METHODS = {
     "layer_cam": layer_cam,
     "hires_cam": hires_cam,
 }
-
-
-def gap_linear_head(
-    model: nn.Module, A: torch.Tensor, logits: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight (C, K) and bias (C,) of a head that is global average pooling and one linear layer.
-
-    Whether it is one is not read off the code but measured: pooling A and applying the last
-    linear layer must give the logits. Raises ValueError otherwise. Notebook 05.
-    """
-    linear = [m for m in model.modules() if isinstance(m, nn.Linear)][-1:]
-    for layer in linear:
-        if layer.in_features == A.shape[1]:
-            again = layer(A.mean((2, 3)).to(layer.weight.dtype))
-            near = 1e-3 * float(logits.detach().abs().max())  # relative: small logits prove nothing
-            if torch.allclose(again, logits.to(again.dtype), rtol=1e-3, atol=near):
-                bias = layer.bias if layer.bias is not None else torch.zeros(len(layer.weight))
-                return layer.weight.detach(), bias.detach()
-    raise ValueError(
-        "CAM needs a network whose layer is followed by global average pooling and one linear "
-        f"layer only, and {type(model).__name__} at this layer is not; use 'grad_cam' instead."
-    )
-
-
-def ablated_scores(rec: Record, target: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
-    """S_k for every input and channel, (B, K): the target's logit with channel k set to zero.
-
-    Only the part of the network behind the recorded layer runs. Notebook 05.
-    """
-    A = rec.activations
-    scores = A.new_empty(A.shape[:2])
-    for row, target_class in enumerate(target.tolist()):
-        for channels in torch.arange(A.shape[1], device=A.device).split(batch_size):
-            edited = A[row].repeat(len(channels), 1, 1, 1)
-            edited[torch.arange(len(channels)), channels] = 0
-            scores[row, channels] = rec.tail(edited, row)[:, target_class]
-    return scores
+GRADIENT_METHODS = ("grad_cam", "grad_cam_pp", "layer_cam", "hires_cam")
 
 
 def heatmaps(
@@ -212,12 +179,16 @@ def heatmaps(
     layer: nn.Module | str | None = None,
     target: int | Sequence[int] | None = None,
     methods: Sequence[str] = ("grad_cam", "grad_cam_pp", "ablation_cam", "layer_cam"),
+    *,
+    reshape: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> dict[str, np.ndarray]:
     """Heat maps of several methods at once: method name -> (B, H, W) float32 in [0, 1].
 
     model: a CNN or an nn.Module that returns (B, C) logits. x: (B, 3, H, W) as
     ``CNN.preprocess`` makes it. layer: a module or dotted name; None is the last spatial
     layer. target: a class index, or one for each input; None is the predicted class.
+    reshape: for a layer that returns no maps, a view of its output as (B, K, h, w):
+    ``from_tokens()``, ``from_channels_last``, or a function of your own.
 
     One forward pass and one short backward serve all methods; the model, its mode and
     its gradients are left as they were. Raises ValueError for unknown methods, targets
@@ -231,30 +202,40 @@ def heatmaps(
         )
     net = network(model)
     picture_batch(x, net)
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
+    with evaluation_mode(net):
         if layer is None:
-            layer = getattr(model, "default_layer", None) or list(spatial_layers(net, x))[-1]
+            layer = getattr(model, "default_layer", None) or _last_layer(net, x)
         with record(net, layer, tape="ablation_cam" in methods) as rec:
             logits = net(x)
             target = _targets(target, logits)
             score = logits.gather(1, target[:, None])[:, 0]
-            if rec.activations.ndim != 4:
+            if not torch.isfinite(score).all():
                 raise ValueError(
-                    f"The layer {layer!r} returns shape {tuple(rec.activations.shape)}, not maps "
-                    "(B, K, h, w); choose a convolutional layer (see CNN.layers)."
+                    "The score is NaN or infinite; look for such values in the input and in the "
+                    "network's weights."
                 )
-            raw = _raw_maps(net, rec, logits.detach(), score, target, methods)
-    finally:
-        for module, training in modes:
-            module.training = training
-    return {
-        name: normalise(upsample(m.float(), x.shape[2:])).cpu().numpy() for name, m in raw.items()
-    }
+            A = as_maps(rec.activations, reshape, x)
+            raw = _raw_maps(rec, A, logits, score, target, methods, reshape)
+    return {name: normalise(upsample(m, x.shape[2:])).cpu().numpy() for name, m in raw.items()}
+
+
+def _last_layer(net: nn.Module, x: torch.Tensor) -> str:
+    layers = list(spatial_layers(net, x))
+    if not layers:
+        raise ValueError(
+            f"No part of this {type(net).__name__} returns maps (B, K, h, w) with h, w > 1; "
+            "pass layer and, for tokens, reshape=cam.from_tokens()."
+        )
+    return layers[-1]
 
 
 def _targets(target: int | Sequence[int] | None, logits: torch.Tensor) -> torch.Tensor:
+    if not torch.is_tensor(logits) or logits.ndim != 2:
+        got = tuple(logits.shape) if torch.is_tensor(logits) else type(logits).__name__
+        raise ValueError(
+            f"The model must return logits of shape (B, classes), not {got}; wrap it in a module "
+            "that returns them alone."
+        )
     batch, classes = logits.shape
     if target is None:
         return logits.argmax(1)
@@ -270,26 +251,29 @@ def _targets(target: int | Sequence[int] | None, logits: torch.Tensor) -> torch.
     return chosen.expand(batch)
 
 
-def _raw_maps(net, rec, logits, score, target, methods) -> dict[str, torch.Tensor]:
-    A, raw = rec.activations, {}
-    if {"grad_cam", "grad_cam_pp", "layer_cam", "hires_cam"} & set(methods):
-        rec.backward(score)
-    for name in methods:
-        if name == "cam":
-            weight, _ = gap_linear_head(net, A, logits)
-            raw[name] = cam(A, weight[target])
-        elif name == "ablation_cam":
-            raw[name] = ablation_cam(A, _ablation_weights(net, rec, logits, score, target))
-        else:
-            raw[name] = METHODS[name](A, rec.gradients)
-    return raw
+def _raw_maps(rec, A, logits, score, target, methods, reshape) -> dict[str, torch.Tensor]:
+    raw = {}
+    if set(GRADIENT_METHODS) & set(methods):
+        g = rec.backward(score)
+        g = precise(g if reshape is None else reshape(g))
+    if "ablation_cam" in methods:
+        weights = _ablation_weights(rec, A, logits, score.detach(), target, reshape)
+    A = precise(A)
+    with torch.autocast(A.device.type, enabled=False):
+        for name in methods:
+            if name == "cam":
+                raw[name] = cam(A, gap_linear_head(rec.model, A, logits)[0][target])
+            elif name == "ablation_cam":
+                raw[name] = ablation_cam(A, weights)
+            else:
+                raw[name] = METHODS[name](A, g)
+    return {name: m.float() for name, m in raw.items()}
 
 
-def _ablation_weights(net, rec, logits, score, target) -> torch.Tensor:
-    A = rec.activations
+def _ablation_weights(rec, A, logits, score, target, reshape) -> torch.Tensor:
     try:  # at such a head S - S_k = w_k F_k exactly: nothing needs to run again
-        weight, _ = gap_linear_head(net, A, logits)
-        scores = score.detach()[:, None] - weight[target] * A.mean((2, 3))
+        w, _ = gap_linear_head(rec.model, A, logits)
+        without = precise(score)[:, None] - w[target] * precise(A).mean((2, 3))
     except ValueError:
-        scores = ablated_scores(rec, target)
-    return ablation_weights(score.detach(), scores)
+        without = ablated_scores(rec, target, reshape=reshape)
+    return ablation_weights(precise(score), precise(without))
