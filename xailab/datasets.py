@@ -5,14 +5,17 @@ thousands of them cost no memory. Nothing is downloaded. Notebook 06.
 """
 
 import json
+import operator
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from .data import Photo, read_image
+from .data import Photo
+from .images import read_image, read_labels
+from .inputs import count, short
 
 __all__ = ["OXFORD_PETS", "VOC_CLASSES", "Lazy", "folder", "oxford_pets", "voc"]
 
@@ -76,10 +79,24 @@ def _existing(path: Path, what: str) -> Path:
     return path
 
 
-def _labels(path: Path) -> np.ndarray:
-    """A label picture as its numbers (palette indices are not colours here)."""
-    with Image.open(path) as opened:
-        return np.asarray(opened if opened.mode in ("P", "L", "1") else opened.convert("L"))
+def _inside(root: Path, *parts: str) -> Path:
+    """The path of a file that a list names; lists are other people's and must stay in their folder."""
+    path = Path(os.path.normpath(root.joinpath(*parts)))
+    if not path.is_relative_to(os.path.normpath(root)):
+        raise ValueError(f"{parts[-1]!r} lies outside of {root}; files must be named below it.")
+    return path
+
+
+def _box(given: object, shape: tuple[int, int], name: str) -> np.ndarray:
+    try:
+        x0, y0, x1, y1 = map(operator.index, given)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"The box of {name} must be four whole numbers [x0, y0, x1, y1], not {short(given)}."
+        ) from None
+    mask = np.zeros(shape, dtype=bool)
+    mask[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = True
+    return mask
 
 
 @dataclass(frozen=True)
@@ -89,18 +106,21 @@ class _Folder:
     def __call__(self, entry: tuple) -> Photo:
         name, file, settings = entry
         settings = json.loads(settings)
-        image = read_image(self.root / file)
+        image = read_image(_inside(self.root, file))
         if "box" in settings and "mask" not in settings:
-            x0, y0, x1, y1 = settings["box"]
-            mask = np.zeros(image.shape[:2], dtype=bool)
-            mask[y0:y1, x0:x1] = True
+            mask = _box(settings["box"], image.shape[:2], name)
         else:
-            mask_file = self.root / settings.get("mask", f"{Path(file).stem}_mask.png")
+            mask_file = _inside(self.root, settings.get("mask", f"{Path(file).stem}_mask.png"))
             why = "a picture needs a mask (0 off the object) or a 'box' [x0, y0, x1, y1]."
-            mask = _labels(_existing(mask_file, why)) > 0
+            mask = read_labels(_existing(mask_file, why)) > 0
         extra = {k: settings[k] for k in ("author", "licence", "source") if k in settings}
         return _photo(
-            name, image, mask, int(settings["target"]), settings.get("category", ""), **extra
+            name,
+            image,
+            mask,
+            count(f"The target of {name}", settings["target"], 0),
+            settings.get("category", ""),
+            **extra,
         )
 
 
@@ -135,8 +155,8 @@ class _Pets:
 
     def __call__(self, name: str) -> Photo:
         breed = name.rpartition("_")[0].lower()
-        image = read_image(self.root / "images" / f"{name}.jpg")
-        trimap = _labels(self.root / "annotations" / "trimaps" / f"{name}.png")
+        image = read_image(_inside(self.root / "images", f"{name}.jpg"))
+        trimap = read_labels(_inside(self.root / "annotations" / "trimaps", f"{name}.png"))
         # 1 pet, 2 background, 3 border: the border belongs to neither for sure; we count it in
         return _photo(
             name, image, trimap != 2, OXFORD_PETS[breed], breed.replace("_", " "),
@@ -169,8 +189,8 @@ class _Voc:
     def __call__(self, key: tuple) -> Photo:
         name, label = key
         category = VOC_NAMES[label - 1]
-        image = read_image(self.base / "JPEGImages" / f"{name}.jpg")
-        labels = _labels(self.base / "SegmentationClass" / f"{name}.png")
+        image = read_image(_inside(self.base / "JPEGImages", f"{name}.jpg"))
+        labels = read_labels(_inside(self.base / "SegmentationClass", f"{name}.png"))
         return _photo(
             f"{name}_{category}", image, labels == label, dict(self.classes)[category], category,
             "unknown", "flickr terms", "http://host.robots.ox.ac.uk/pascal/VOC/",
@@ -195,6 +215,6 @@ def voc(
     file = _existing(base / "ImageSets" / "Segmentation" / f"{split}.txt", how)
     keys = []
     for name in file.read_text().split():
-        present = np.unique(_labels(base / "SegmentationClass" / f"{name}.png"))
+        present = np.unique(read_labels(_inside(base / "SegmentationClass", f"{name}.png")))
         keys += [(name, int(v)) for v in present if 0 < v <= 20 and VOC_NAMES[v - 1] in classes]
     return Lazy(tuple(keys), _Voc(base, tuple(classes.items())))

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.category import StrCategoryFormatter
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import FixedFormatter
 
 from . import figure_text
 
@@ -21,6 +23,7 @@ __all__ = [
     "colours",
     "curves",
     "style",
+    "words",
 ]
 
 RAISES, LOWERS, NEUTRAL = "#d1600f", "#2a6fb0", "#8a8a8a"
@@ -50,6 +53,18 @@ def axes_or_new(ax: Axes | None, height: float = 3.6, width: float = 7.0) -> Axe
     if ax is not None:
         return ax
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def words(ax: Axes) -> Axes:
+    """The Axes with names of the data as they are: a dollar in a column's name begins no formula."""
+    legend = ax.get_legend()
+    named = [ax.title, ax._left_title, ax._right_title, ax.xaxis.label, ax.yaxis.label, *ax.texts]
+    for axis in (ax.xaxis, ax.yaxis):  # other formatters write their numbers as formulas
+        if isinstance(axis.get_major_formatter(), FixedFormatter | StrCategoryFormatter):
+            named += axis.get_ticklabels()
+    for text in [*named, *(legend.get_texts() if legend else ())]:
+        text.set_parse_math(False)
+    return ax
 
 
 def colours(values: Sequence[float], inks: tuple[str, str] = INKS["orange and blue"]) -> list[str]:

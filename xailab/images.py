@@ -6,6 +6,7 @@ whatever the decoder makes of a damaged one ends in the same sentence.
 
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .inputs import short
 
-__all__ = ["MOST_PIXELS", "as_rgb", "from_bytes", "read_image"]
+__all__ = ["MOST_PIXELS", "as_rgb", "from_bytes", "read_image", "read_labels"]
 
 MOST_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte as RGB
 
@@ -29,7 +30,15 @@ def read_image(path: str | Path) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no image file {path}; check the path.")
-    return _decode(path, str(path))
+    return _decode(path, str(path), _upright_rgb)
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """A label picture as its numbers (H, W): palette indices are no colours here.
+
+    Raises ValueError as ``read_image`` does. Introduced in notebook 06.
+    """
+    return _decode(path, str(path), lambda i: i if i.mode in ("P", "L", "1") else i.convert("L"))
 
 
 def from_bytes(content: bytes, name: str = "The upload") -> np.ndarray:
@@ -37,17 +46,21 @@ def from_bytes(content: bytes, name: str = "The upload") -> np.ndarray:
 
     Raises ValueError as ``read_image`` does. Introduced in notebook 05.
     """
-    return _decode(io.BytesIO(content), name)
+    return _decode(io.BytesIO(content), name, _upright_rgb)
 
 
-def _decode(source, name: str) -> np.ndarray:
+def _upright_rgb(opened: Image.Image) -> Image.Image:
+    return ImageOps.exif_transpose(opened).convert("RGB")
+
+
+def _decode(source, name: str, convert: Callable) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd files
             with Image.open(source) as opened:
                 width, height = opened.size
                 if width * height <= MOST_PIXELS:
-                    return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+                    return np.asarray(convert(opened))
         why = f"{width} x {height} pixels"
     except Image.DecompressionBombError as error:
         why = str(error).partition("(")[2].partition(")")[0] or "too many pixels"

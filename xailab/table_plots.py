@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 
-from .drawing import INKS, LOW_HIGH, LOWERS, NEUTRAL, RAISES, axes_or_new, colours, curves
+from .drawing import INKS, LOW_HIGH, LOWERS, NEUTRAL, RAISES, axes_or_new, colours, curves, words
 
 __all__ = [
     "attribution_heatmap",
@@ -42,7 +42,7 @@ def contributions(
     ax.axvline(0, color="black", lw=0.8)
     ax.margins(x=0.15)
     ax.set_xlabel(f"contribution to the {output}\n(blue lowers, orange raises)")
-    return ax
+    return words(ax)
 
 
 def importance(
@@ -60,7 +60,7 @@ def importance(
     ax.bar_label(bars, [f"{v:.3f}" for v in size[order]], padding=3, fontsize=9)
     ax.margins(x=0.12)
     ax.set_xlabel(f"mean |Shapley value|, {output}, n = {len(values)}")
-    return ax
+    return words(ax)
 
 
 def _spread(x: np.ndarray, width: float = 0.38, bins: int = 80) -> np.ndarray:
@@ -100,7 +100,7 @@ def summary(
     bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], aspect=40, pad=0.02)
     bar.ax.set_yticklabels(["low", "high"])
     bar.set_label("value of the feature (rank)")
-    return ax
+    return words(ax)
 
 
 def waterfall(
@@ -132,7 +132,7 @@ def waterfall(
         f"{output}\nfrom the base value {attribution.base:.3f} (dotted) "
         f"to the prediction {attribution.prediction:.3f} (dashed)"
     )
-    return ax
+    return words(ax)
 
 
 def force(attribution, output: str | None = None, top: int = 5, ax: Axes | None = None) -> Axes:
@@ -168,7 +168,7 @@ def force(attribution, output: str | None = None, top: int = 5, ax: Axes | None 
         f"{output}: base value {attribution.base:.3f} (dotted), "
         f"prediction {attribution.prediction:.3f} (dashed)"
     )
-    return ax
+    return words(ax)
 
 
 def dependence(
@@ -196,7 +196,7 @@ def dependence(
     ax.axhline(0, color="black", lw=0.8)
     ax.set_xlabel(feature)
     ax.set_ylabel(f"Shapley value of {feature}\n({output})")
-    return ax
+    return words(ax)
 
 
 def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
@@ -213,7 +213,7 @@ def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-0.6, len(table) - 0.3)
     ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(xlabel)
-    return ax
+    return words(ax)
 
 
 def ranges(
@@ -239,7 +239,7 @@ def ranges(
     ax.set_xlabel(
         f"contribution to the {output}\n(bar: mean, line: smallest to largest, pale: sign unsettled)"
     )
-    return ax
+    return words(ax)
 
 
 def error_against_cost(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -261,7 +261,7 @@ def error_against_cost(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.legend(frameon=False, fontsize=9)
     ax.set_xlabel("model evaluations")
     ax.set_ylabel("mean |error| of a value")
-    return ax
+    return words(ax)
 
 
 def dial(
@@ -282,7 +282,7 @@ def dial(
         if not one.reportable:
             ax.axvspan(low, high, color="0.9", lw=0, zorder=0)
     ax.set_title("Grey: do not report")
-    return ax
+    return words(ax)
 
 
 def decision(
@@ -317,7 +317,7 @@ def decision(
         f"{output or attributions.output}: from the base value {attributions.base:.3f} (dotted), "
         f"n = {len(steps)}"
     )
-    return ax
+    return words(ax)
 
 
 def attribution_heatmap(
@@ -349,4 +349,4 @@ def attribution_heatmap(
     ax.spines["left"].set_visible(False)
     bar = ax.figure.colorbar(drawn, ax=ax, pad=0.02, extend="both")
     bar.set_label(f"Shapley value,\n{output or attributions.output}")
-    return ax
+    return words(ax)
