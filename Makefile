@@ -22,7 +22,7 @@ lab: $(STAMP)  ## open the course in JupyterLab, on this computer only
 editions: $(STAMP)  ## student, solutions and teacher editions of every notebook, in build/editions
 	$(RUN) -m xailab.editions --out build/editions
 
-test: lint test-unit test-notebooks  ## everything that must hold: style, unit tests, every notebook
+test: lint test-unit test-editions  ## everything that must hold: style, unit tests, every notebook
 
 # CI (the variable is set, the user is root) may be given Debian's Chromium; elsewhere nobody is.
 test-unit: $(STAMP)
@@ -33,13 +33,14 @@ test-unit: $(STAMP)
 		|| echo "Playwright cannot be had: the browser tests will say so and skip."
 	$(RUN) -m pytest -q tests -m 'not course' -n 2 -rs
 
-test-notebooks: $(STAMP)
+test-notebooks: $(STAMP)  ## only the notebooks as they are committed, a third of the time of test-editions
 	$(RUN) -m pytest -q notebooks $(NBVAL) -n 2 --dist loadscope
 
 test-editions: $(STAMP)  ## the solutions edition must print the same again, the student edition run blank
 	rm -rf build/test-editions
 	$(RUN) -m xailab.editions --out build/test-editions
-	$(RUN) -m pytest -q build/test-editions/solutions --nbval $(filter-out --nbval-lax,$(NBVAL)) -n 2 --dist loadscope
+	$(RUN) -m pytest -q build/test-editions/solutions --nbval --nbval-sanitize-with tests/nbval.cfg \
+		$(filter-out --nbval-lax,$(NBVAL)) -n 2 --dist loadscope
 	$(RUN) -m pytest -q build/test-editions/student $(NBVAL) -n 2 --dist loadscope
 
 test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser
