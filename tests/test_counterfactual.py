@@ -151,6 +151,15 @@ def test_table_card_and_sentence(table):
         assert needed in found.card()
 
 
+def test_a_summary_has_a_line_for_every_row_also_without_an_answer(table):
+    found = [cf.search(f, X, table, RULES) for f in (predict, lambda rows: np.zeros(len(rows)))]
+    lines = cf.summary(found)
+    assert list(lines["valid"]) == [True, False]
+    assert lines["features"].iloc[0] == len(found[0].best.changes)
+    assert lines["cost"].iloc[0] == found[0].best.cost and np.isnan(lines["cost"].iloc[1])
+    assert lines["what"].iloc[0] == " + ".join(found[0].best.changes)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [

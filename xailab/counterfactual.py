@@ -15,7 +15,7 @@ from .cards import card, name_of
 
 __all__ = [
     "Counterfactual", "Counterfactuals", "Rules", "candidates", "closest_linear", "distance",
-    "nearest", "random_search", "search",
+    "nearest", "random_search", "search", "summary",
 ]  # fmt: skip
 
 MAX_VALUES = 150  # of a numeric column: beyond that its quantiles stand for it
@@ -267,6 +267,22 @@ def random_search(
         found, x, start, threshold, max_changes, n_samples + 1, "random search", rules, seed, output,
         name_of(predict, model),
     )  # fmt: skip
+
+
+def summary(found: Iterable[Counterfactuals]) -> pd.DataFrame:
+    """One line a row that was explained: valid, and of its best answer features, cost, nearest.
+
+    Rows without an answer have valid False and missing values. Introduced in notebook 12.
+    """
+    lines = []
+    for one in found:
+        best = one.answers[0] if one.answers else None
+        lines.append(
+            (False, np.nan, np.nan, np.nan, "")
+            if best is None
+            else (True, len(best.changes), best.cost, best.nearest, " + ".join(best.changes))
+        )
+    return pd.DataFrame(lines, columns=["valid", "features", "cost", "nearest", "what"])
 
 
 class _Allowed:
