@@ -1,6 +1,7 @@
 """How long a slider keeps you waiting, measured in Chromium on a real JupyterLab: make bench-widgets.
 
-From the key press to the new picture on the page, network stack, kernel and debouncing included.
+From the key press to the new picture on the page, network stack, kernel and debouncing included. Every
+move goes to a value that was not drawn before, so that nothing kept from an earlier move helps.
 """
 
 import statistics
@@ -31,7 +32,8 @@ X_train, X_test, y_train, y_test = table.split()
 network = models.train_income_net(X_train, y_train)
 predict = lambda X: network.predict_proba(X)[:, 1]
 background = X_train.sample(100, random_state=0)""",
-    "widgets.threshold_overlay(views[0], {m: v[0] for m, v in h.items()}, mask)",
+    "over = widgets.threshold_overlay(views[0], {m: v[0] for m, v in h.items()}, mask)\nover",
+    "box = image_widgets.cam_explorer(cnn, photos[0].image)\nwidgets.picker(box, method=None)",
     "widgets.threshold_explorer(views[0], h['grad_cam'][0], mask)",
     "widgets.instance_explorer(predict, X_test.iloc[:500], background)",
     "widgets.what_if(predict, X_test.iloc[0], background, table.categories)",
@@ -45,10 +47,18 @@ background = X_train.sample(100, random_state=0)""",
     return plots.overlay(views[place], h["grad_cam"][0]), f"Photo {place}, {photo.name}."
 widgets.panel(new_photo, place=ipw.IntSlider(max=7, continuous_update=False))""",
 ]
-NAMES = [
-    "threshold_explorer", "instance_explorer", "what_if", "background_slider", "lime_dial",
-    "superpixel_explorer", "lime_explorer (asks the network)", "Grad-CAM of a new photo",
-]  # fmt: skip
+# the panels in order, the slider that is moved (its place in the panel) and the key that is pressed first (at the very
+# left of lime_dial all weights are zero and all pictures the same)
+PANELS = [
+    ("threshold_explorer", 0, "Home"),
+    ("instance_explorer, another row", 0, "Home"),
+    ("what_if, another age", 0, "Home"),
+    ("background_slider, from 1 row up", 0, "Home"),
+    ("lime_dial, 10 runs of 5,000 rows", 1, ""),
+    ("superpixel_explorer", 0, "Home"),
+    ("lime_explorer, 50 questions to the network", 0, "Home"),
+    ("Grad-CAM of a new photo", 0, ""),
+]
 OVERLAY = """async () => {
     const root = document.querySelector('.xailab-overlay');
     const range = root.querySelector('input[type=range]'), canvas = root.querySelector('canvas');
@@ -63,9 +73,23 @@ OVERLAY = """async () => {
     }
     return taken;
 }"""
-PANEL = """async ([panel, key]) => {
+PICKER = """async () => {
+    const select = document.querySelector('.xailab-picker select');
+    const image = document.querySelector('.xailab-picker img');
+    const taken = [];
+    for (let move = 0; move < 60; move++) {
+        const start = performance.now();
+        select.selectedIndex = move % select.options.length;
+        select.dispatchEvent(new Event('change'));
+        await image.decode();
+        taken.push(performance.now() - start);
+        await new Promise(requestAnimationFrame);
+    }
+    return taken;
+}"""
+PANEL = """async ([panel, slider, key]) => {
     const image = panel.querySelector('img.widget-image');
-    const handle = panel.querySelector('.noUi-handle');
+    const handle = panel.querySelectorAll('.noUi-handle')[slider];
     const start = performance.now();
     const drawn = new Promise((done) => {
         const watch = new MutationObserver(() => { watch.disconnect(); done(); });
@@ -103,15 +127,17 @@ def main() -> None:
             page.wait_for_timeout(1000)
             print("| a move of | n | median ms | 95 % | slowest |\n|---|---|---|---|---|")
             print(row("threshold_overlay, 224 x 224", page.evaluate(OVERLAY)), flush=True)
+            if page.locator(".xailab-picker").count():
+                page.locator(".xailab-picker[data-ready]").wait_for()
+                print(row("picker, 288 x 288", page.evaluate(PICKER)), flush=True)
             panels = page.locator(".xailab-panel")
-            for place, name in enumerate(NAMES):
+            for place, (name, slider, first) in enumerate(PANELS):
                 panel, taken = panels.nth(place).element_handle(), []
-                for move in range(MOVES):
-                    key = "ArrowLeft" if move % 2 and "photo" not in name else "ArrowRight"
-                    taken.append(page.evaluate(PANEL, [panel, key]))
+                if first:
+                    page.evaluate(PANEL, [panel, slider, first])
+                for _ in range(7 if "photo" in name else MOVES):
                     page.wait_for_timeout(100)
-                    if "photo" in name and move == 6:
-                        break
+                    taken.append(page.evaluate(PANEL, [panel, slider, "ArrowRight"]))
                 print(row(name, taken), flush=True)
             browser.close()
         finally:
