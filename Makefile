@@ -24,14 +24,18 @@ editions: $(STAMP)  ## student, solutions and teacher editions of every notebook
 
 test: lint test-unit test-editions  ## everything that must hold: style, unit tests, every notebook
 
-# CI (the variable is set, the user is root) may be given Debian's Chromium; elsewhere nobody is.
+# CI (the variable is set) also opens every notebook in a browser, and its root may be given Debian's
+# Chromium; elsewhere nothing is installed unasked, and what is missing is skipped by name.
+WHERE = $(if $(CI),,-m 'not course')
 test-unit: $(STAMP)
-	@[ -z "$$CI" ] || [ "$$(id -u)" != 0 ] || which chromium google-chrome >/dev/null 2>&1 \
+	@[ -z "$(CI)" ] || [ "$$(id -u)" != 0 ] || which chromium google-chrome >/dev/null 2>&1 \
 		|| (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 \
 		|| echo "Chromium cannot be had: the browser tests will say so and skip."
+	@[ -z "$(CI)" ] || ! which npm >/dev/null 2>&1 || $(MAKE) --no-print-directory $(VENV)/.installed-site \
+		|| echo "Sphinx cannot be had: the site's tests will say so and skip."
 	@! which chromium google-chrome >/dev/null 2>&1 || $(MAKE) --no-print-directory $(VENV)/.installed-browser \
 		|| echo "Playwright cannot be had: the browser tests will say so and skip."
-	$(RUN) -m pytest -q tests -m 'not course' -n 2 -rs
+	$(RUN) -m pytest -q tests $(WHERE) -n 2 -rs
 
 test-notebooks: $(STAMP)  ## only the notebooks as they are committed, a third of the time of test-editions
 	$(RUN) -m pytest -q notebooks $(NBVAL) -n 2 --dist loadscope

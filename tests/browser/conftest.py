@@ -167,7 +167,7 @@ class Notebook:
         # the kernel's own word: the toolbar's circle looks idle before there is a kernel
         page.get_by_text(re.compile(r"\| Idle")).first.wait_for(timeout=60_000)
 
-    def run_all(self, seconds: float = 240) -> None:
+    def run_all(self, seconds: float = 400) -> None:
         """Run All, then wait until the last code cell has its number and the kernel rests."""
         self.page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         self.page.wait_for_function(
