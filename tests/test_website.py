@@ -1,5 +1,6 @@
 """The site's generated pages: ledger, package pages, bibliography; no browser and no Sphinx needed."""
 
+import json
 import re
 import zipfile
 
@@ -145,3 +146,12 @@ def test_only_sliders_that_need_a_kernel_stand_still_and_solutions_fold():
     kept = alive.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
     assert kept.keys() == {"m", "n", "o"}
     assert alive.cells[1].source == "[five](05_cam_family.ipynb), [data](../data/x.md)"
+
+
+def test_the_gallery_runs_and_fits_a_page():
+    page = website.still(course.run(website.PAGES / "gallery.ipynb"))
+    widgets = page.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    pickers = [m["state"] for m in widgets.values() if m["model_module"] == "anywidget"]
+    assert len(pickers) == 4 and len(widgets) == 8  # each with its layout, and nothing else
+    assert all(len(p["says"]) == len(set(p["says"])) >= 12 for p in pickers)
+    assert len(json.dumps(widgets)) < 950_000

@@ -47,8 +47,8 @@ background = X_train.sample(100, random_state=0)""",
     return plots.overlay(views[place], h["grad_cam"][0]), f"Photo {place}, {photo.name}."
 widgets.panel(new_photo, place=ipw.IntSlider(max=7, continuous_update=False))""",
 ]
-# the panels in order, the slider that is moved (its place in the panel) and the key that is pressed first (at the very
-# left of lime_dial all weights are zero and all pictures the same)
+# the panels in order, the slider that is moved (its place in the panel) and the key that is pressed
+# first (at the very left of lime_dial all weights are zero and all pictures the same)
 PANELS = [
     ("threshold_explorer", 0, "Home"),
     ("instance_explorer, another row", 0, "Home"),
