@@ -70,7 +70,7 @@ def api_pages(folder: Path) -> None:
     names = sorted(p.stem for p in (ROOT / "xailab").glob("*.py") if p.stem != "__init__")
     for name in names:
         title = f"xailab.{name}"
-        body = f".. automodule:: {title}\n   :members:\n   :undoc-members:\n"
+        body = f".. automodule:: {title}\n   :members:\n"
         (folder / f"{name}.rst").write_text(f"{title}\n{'=' * len(title)}\n\n{body}")
     listed = "\n".join(f"   {name}" for name in names)
     (folder / "index.rst").write_text(
