@@ -5,7 +5,7 @@ import re
 import nbformat
 import numpy as np
 import pytest
-from moves import move_each_kind, state
+from moves import move_each_kind, rests, state
 
 from xailab import course, metrics, overlay
 
@@ -30,6 +30,14 @@ made = widgets.panel(
     wait=ipw.Dropdown(options=[0, 1.5]),
 )
 made""",
+    """def tell(whole, real, log, pick):
+    return plots.heatmap(h * whole / 9), f"{whole} {real:.1f} {log:.3f} {pick}."
+one = {"continuous_update": False}
+widgets.panel(
+    tell, whole=ipw.IntSlider(3, max=9, **one), real=ipw.FloatSlider(2, min=1, max=3, step=0.5, **one),
+    log=ipw.FloatLogSlider(1, min=-1, max=1, step=1, **one),
+    pick=ipw.SelectionSlider(options=["few", "some", "many"], value="some", **one),
+)""",
     'over = widgets.threshold_overlay(black, {"one": h, "two": 1 - h}, mask)\nover',
     "picked = widgets.picker(made, kind=('a', 'b'), n=(0, 50, 100))\npicked",
     "print(picked.text)",
@@ -91,8 +99,24 @@ COLOURED = """c => {
 
 
 def test_panels_and_overlay_follow_the_hand(small, page):
-    panel = page.locator(".xailab-panel")
+    panel = page.locator(".xailab-panel").first
     assert move_each_kind(panel) == ["slider", "choice", "box"]
+
+    # the four kinds of sliders, to both ends and one step back
+    sliders = page.locator(".xailab-panel").nth(1)
+    said = ["3", "2.0", "1.000", "some"]
+    stops = [
+        ("0", "9", "8"),
+        ("1.0", "3.0", "2.5"),
+        ("0.100", "10.000", "1.000"),
+        ("few", "many", "some"),
+    ]
+    for place, texts in enumerate(stops):
+        handle = sliders.locator(".noUi-handle").nth(place)
+        for key, text in zip(("Home", "End", "ArrowLeft"), texts, strict=True):
+            handle.press(key)
+            said[place] = text
+            sliders.get_by_text(" ".join(said) + ".", exact=True).wait_for(timeout=20_000)
 
     # many keys at once: the last one wins
     handle = panel.locator(".noUi-handle").first
@@ -118,7 +142,8 @@ def test_panels_and_overlay_follow_the_hand(small, page):
         }""",
         timeout=5_000,
     )
-    page.wait_for_selector(".xailab-panel:not(.xailab-busy)", timeout=20_000)
+    rests(panel)
+    page.get_by_text("n 66, kind a, flag True.").wait_for(timeout=20_000)
 
     # the overlay: every step by the keyboard says and draws what metrics says
     over = page.locator(".xailab-overlay[data-ready]")
