@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
+import torch
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from xailab import drawing, evaluate, image_widgets, metrics, shapley, widgets
+from xailab import drawing, evaluate, image_widgets, metrics, models, shapley, widgets
 
 D = 3
 TABLE = pd.DataFrame(np.random.default_rng(0).normal(size=(12, D)), columns=["a", "b", "c"]).round(
@@ -75,7 +76,9 @@ PANELS = {
     "superpixel_explorer": lambda: image_widgets.superpixel_explorer(PHOTO),
     "lime_explorer": lambda: image_widgets.lime_explorer(reds, PHOTO, n=10),
 }
-ELSEWHERE = {"panel", "picker", "threshold_overlay", "cam_explorer", "upload", "layer_choices"}
+ELSEWHERE = {
+    "panel", "picker", "threshold_overlay", "cam_explorer", "network_explorer", "upload", "layer_choices",
+}  # fmt: skip
 
 
 def stops(control: ipw.Widget) -> list:
@@ -130,6 +133,32 @@ def test_a_panel_holds_over_the_whole_range_of_each_control(name):
 
 def test_the_cam_panel_holds_for_every_method_layer_and_class(cnn, coffee):
     sweep(image_widgets.cam_explorer(cnn, coffee, classes=3))
+
+
+def test_a_network_is_chosen_from_a_list_and_brings_its_own_layers_and_classes(cnn, coffee):
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, 2), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(4, 2),
+    )  # fmt: skip
+    mine = models.own_cnn(net, ["cup", "no cup"], input_size=32)
+    box = image_widgets.network_explorer(coffee, {"Lite0": lambda: cnn, "mine": lambda: mine})
+    assert "espresso" in box.readout.value
+    box.controls["network"].value = "mine"
+    assert "cup" in box.readout.value and "espresso" not in box.readout.value
+    assert [value for _, value in box.controls["layer"].options] == list(mine.layers)
+    with pytest.raises(ValueError, match="networks must name at least one"):
+        image_widgets.network_explorer(coffee, {})
+
+
+def test_networks_without_weights_are_named_with_the_way_to_bring_them(coffee, monkeypatch):
+    ready = {"efficientnet_lite0": True, "vgg16": False, "resnet50": False}
+    monkeypatch.setattr(models, "cnn_names", lambda: ready)
+    box = image_widgets.network_explorer(coffee)
+    assert list(box.controls["network"].options) == ["efficientnet_lite0"]
+    note = box.children[1].value
+    assert (
+        "Not on this computer: vgg16, resnet50; " in note and "weights='path/to/file.pth'" in note
+    )
 
 
 def test_no_factory_is_forgotten_here():

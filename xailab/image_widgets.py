@@ -5,7 +5,7 @@ Panels as in ``widgets``: box.controls, box.readout and box.text, driven by a te
 
 import html
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import ipywidgets as ipw
 import numpy as np
@@ -16,7 +16,14 @@ from .images import from_bytes
 from .inputs import count, short
 from .widgets import Panel, _slider, colour_switch, panel
 
-__all__ = ["cam_explorer", "layer_choices", "lime_explorer", "superpixel_explorer", "upload"]
+__all__ = [
+    "cam_explorer",
+    "layer_choices",
+    "lime_explorer",
+    "network_explorer",
+    "superpixel_explorer",
+    "upload",
+]
 
 METHOD_NAMES = {
     "cam": "CAM", "grad_cam": "Grad-CAM", "grad_cam_pp": "Grad-CAM++", "layer_cam": "Layer-CAM",
@@ -83,6 +90,42 @@ def cam_explorer(
         target=_dropdown("class", [(f"{cnn.categories[i]} {p[i]:.2f}", i) for i in best]),
         colours=colour_switch(PALETTES),
     )
+
+
+def network_explorer(
+    image: np.ndarray, networks: dict[str, Callable[[], models.CNN]] | None = None
+) -> ipw.VBox:
+    """``cam_explorer`` with a list of networks in front of it.
+
+    networks: name -> function that makes the CNN, called when it is chosen; None lists those of
+    ``models.cnn_names()`` whose weights are on this computer, and the note names the others.
+    controls: network and those of the explorer; readout is the explorer's. Raises ValueError for an
+    empty dict. Introduced in notebook 05.
+    """
+    absent = [] if networks else [name for name, here in models.cnn_names().items() if not here]
+    if networks is None:
+        networks = {
+            n: partial(models.load_cnn, n) for n, here in models.cnn_names().items() if here
+        }
+    if not networks:
+        raise ValueError("networks must name at least one network: {name: function that makes it}.")
+    note = ipw.HTML(
+        f"Not on this computer: {', '.join(absent)}; "
+        "<code>load_cnn(name, weights='path/to/file.pth')</code> reads a state dict that you have."
+        if absent
+        else ""
+    )
+    choice, box = _dropdown("network", list(networks)), ipw.VBox()
+
+    def show(_change=None) -> None:
+        explorer = cam_explorer(networks[choice.value](), image)
+        box.children = (choice, note, explorer)
+        box.controls = {"network": choice, **explorer.controls}
+        box.readout = explorer.readout
+
+    show()
+    choice.observe(show, names="value")
+    return box
 
 
 def superpixel_explorer(image: np.ndarray, n: int = 50) -> Panel:
