@@ -61,7 +61,7 @@ apps: $(VENV)/.installed-classroom  ## the notebooks without code, sliders alive
 dist: $(STAMP)  ## a zip for machines without network: the course and all wheels, in build/
 	$(RUN) -m xailab.offline
 
-bench: $(VENV)/.installed-bench  ## time everything beside its peers, write the table into the README (20 minutes)
+bench: $(VENV)/.installed-bench $(VENV)/.installed-browser  ## time everything beside its peers, write the table into the README (20 minutes)
 	$(RUN) tests/benchmarks/run.py
 
 mutation: $(STAMP)  ## break the formulas one at a time; do the tests notice?

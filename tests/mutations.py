@@ -100,8 +100,8 @@ _M = {
     ),
     ("lime_tabular", "test_lime_tabular"): (
         ("off by one", "a value on a bin's edge falls into the next bin",
-         "bin = np.searchsorted(edges, value)",
-         'bin = np.searchsorted(edges, value, side="right")'),
+         "bin = np.searchsorted(edges[feature], value)",
+         'bin = np.searchsorted(edges[feature], value, side="right")'),
         ("wrong centre", "distances from the mean sample, not from the row",
          "near.Z - near.Z[0], axis=1", "near.Z - near.Z.mean(0), axis=1"),
         ("wrong power", "draws spread by the variance",

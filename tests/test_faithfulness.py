@@ -188,6 +188,9 @@ def test_the_ladder_changes_what_depends_on_the_weights_and_nothing_else():
     )  # the top rung is not its business
     assert (ladder.similarity["front"][2] < 0.999).all()
     assert (ladder.similarity["weights"][1] < 0.999).all()
+    trained, _, last = ladder.maps["weights"]
+    expected = [metrics.map_similarity(a, b) for a, b in zip(trained, last, strict=True)]
+    assert ladder.similarity["weights"][2] == pytest.approx(expected)
     for name, p in net.state_dict().items():
         assert torch.equal(p, before[name]), "the network itself must stay as it was"
 
@@ -229,3 +232,11 @@ def test_stability_is_one_for_a_constant_answer_and_less_for_a_jumpy_one():
     assert found["fixed"] == pytest.approx([1, 1])
     assert (found["smooth"] > 0.9).all() and (np.abs(found["jumpy"]) < 0.5).all()
     assert found["smooth"].tolist() == metrics.stability(explain, x, 0.05, 3)["smooth"].tolist()
+
+
+def test_stabilitys_noise_is_in_units_of_the_pictures_own_spread():
+    x = torch.rand(2, 3, 8, 8)
+    explain = lambda v: {"": v[:, 0].numpy()}  # noqa: E731
+    found = [metrics.stability(explain, factor * x, noise=0.5)[""] for factor in (1, 8)]
+    assert found[0].tolist() == found[1].tolist()
+    assert (found[0] < 0.95).all()

@@ -112,6 +112,12 @@ def test_the_best_threshold_has_the_highest_mean():
         metrics.best_threshold(curves, [0.2, 0.4])
 
 
+def test_held_out_scores_use_the_threshold_that_was_best_on_the_other_half():
+    # items 0 and 2 are best at 0.3, items 1 and 3 at 0.6: each is scored at the others' threshold
+    curves = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]])
+    assert metrics.held_out(curves, [0.3, 0.6]).tolist() == [0.1, 0.2, 0.3, 0.4]
+
+
 # --- scikit-learn as oracle, and laws ----------------------------------------------------------
 
 

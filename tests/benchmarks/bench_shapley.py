@@ -1,71 +1,104 @@
-"""Exact Shapley values of one row: xailab beside shap's exact explainer. Prints a table.
+"""Shapley values: xailab beside shap's exact explainer and its KernelExplainer. Prints tables.
 
     python tests/benchmarks/bench_shapley.py [rounds]
 
-The network is the course's IncomeNet, the row is instance A, the background 100 training rows: 4,096
-coalitions. The two are timed in turns, one thread each, so that a busy computer slows both; given
-are the medians, and beside them how far the values are apart. The first call is timed on its own:
-shap compiles there. A row of Adult agrees with most background rows in some features, which spares
-us coalitions; "no value shared" is the same row with every value moved off the background.
+The network is the course's IncomeNet on Adult, the background 100 training rows: at most 4,096 x 100
+questions a row, one thread. A row of Adult agrees with most background rows in some features, which
+spares us coalitions; "no value shared" is instance A with every value moved off the background, the
+worst case. Growth is measured in this worst case, on untrained networks of d inputs.
 """
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import statistics
 import sys
-import time
 import warnings
 
 import numpy as np
 import shap
 import torch
+from measure import HEAD, Table, compare, digits, in_turns, ratio, seconds, show
 
 from xailab import data, models, shapley
 
 
-def timed(call):
-    start = time.perf_counter()
-    result = call()
-    return time.perf_counter() - start, result
+def shap_exact(predict, background):
+    """A row -> shap's exact values. max_samples: its masker would keep 100 rows otherwise."""
+    masker = shap.maskers.Independent(background, max_samples=len(background))
+    explainer = shap.explainers.Exact(predict, masker)
+    return lambda x: explainer(x[None], silent=True, max_evals=2 ** (len(x) + 1)).values[0]
 
 
-def main(rounds: int = 7) -> None:
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
+def beside_shap(rounds: int) -> list[tuple[str, ...]]:
     table = data.adult()
-    X_train, _, y_train, _ = table.split(seed=0)
+    X_train, X_test, y_train, _ = table.split(seed=0)
     network = models.train_income_net(X_train, y_train, seed=0)
     background = X_train.sample(100, random_state=0).to_numpy()
-    a = table.X.loc[28197].to_numpy()
+    a, people = table.X.loc[28197].to_numpy(), X_test.sample(10, random_state=0).to_numpy()
 
     def predict(X):
         return network.predict_proba(X)[:, 1]
 
-    masker = shap.maskers.Independent(background, max_samples=100)
-    explainer = shap.explainers.Exact(predict, masker)
-    calls = {
-        "xailab": lambda x: shapley.exact(predict, x, background).values,
-        "shap": lambda x: explainer(x[None], silent=True).values[0],
-    }
-    print(
-        f"{'case':18} {'':8} {'first call':>11} {'median':>10} {'ratio':>7} {'max |difference|':>17}"
-    )
-    for case, x in (("instance A", a), ("no value shared", a + 0.5)):
-        first = {name: timed(lambda call=call, x=x: call(x)) for name, call in calls.items()}
-        times = {name: [] for name in calls}
-        for _ in range(rounds):
-            for name, call in calls.items():
-                times[name].append(timed(lambda call=call, x=x: call(x))[0])
-        median = {name: statistics.median(seconds) for name, seconds in times.items()}
-        apart = np.abs(first["xailab"][1] - first["shap"][1]).max()
-        for name in calls:
-            print(
-                f"{case:18} {name:8} {first[name][0]:9.3f} s {median[name]:8.4f} s "
-                f"{median['shap'] / median[name]:7.1f} {apart:17.1e}"
-            )
+    exact, all_masks = shap_exact(predict, background), 2**12 - 2
+    kernel = shap.KernelExplainer(predict, background)
+    cases = (("ten people of the test set", people), ("instance A", a[None]),
+             ("no value shared with the background", a[None] + 0.5))  # fmt: skip
+    rows = []
+    for name, X in cases:
+        rows += compare(
+            f"exact Shapley values, {name}",
+            lambda X=X: np.array([shapley.exact(predict, x, background).values for x in X]),
+            {"shap, Exact": lambda X=X: np.array([exact(x) for x in X])},
+            rounds,
+        )
+    few = {"n_samples": all_masks}
+    rows += compare(
+        "Kernel SHAP over all coalitions, instance A",
+        lambda: shapley.kernel(predict, a, background, **few).values,
+        {"shap, KernelExplainer": lambda: kernel.shap_values(
+            a, nsamples=all_masks, l1_reg=False, silent=True)},
+        max(3, rounds // 2),
+    )  # fmt: skip
+    return rows
+
+
+def worst_case(d: int, n: int):
+    """An untrained network of d inputs, a row and n background rows that share no value."""
+    torch.manual_seed(0)
+    network = models.IncomeNet([f"x{i}" for i in range(d)], np.zeros(d), np.ones(d)).eval()
+    rng = np.random.default_rng(0)
+    return lambda X: network.predict_proba(X)[:, 1], rng.normal(size=d), rng.normal(size=(n, d))
+
+
+def growth(sizes: list[tuple[int, int]], rounds: int) -> list[tuple[str, ...]]:
+    rows = []
+    for d, n in sizes:
+        predict, x, background = worst_case(d, n)
+        peer = shap_exact(predict, background)
+        calls = {
+            "xailab": lambda p=predict, x=x, b=background: shapley.exact(p, x, b).values,
+            "shap": lambda x=x, peer=peer: peer(x),
+        }
+        t = in_turns(calls, rounds)
+        rows.append((
+            str(d), str(n), f"{2**d * n:,}", seconds(t["xailab"].median), seconds(t["shap"].median),
+            digits(ratio(t["shap"], t["xailab"])),
+        ))  # fmt: skip
+    return rows
+
+
+def tables(rounds: int = 7) -> list[Table]:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    sizes = [(8, 100), (10, 100), (12, 100), (14, 100), (16, 10), (12, 10), (12, 400)]
+    head = ("features", "background rows", "questions", "xailab", "shap, Exact", "times as long")
+    return [
+        Table("Shapley values, one thread", HEAD, beside_shap(rounds)),
+        Table("Exact Shapley values grow with 2^features and with the background (no value shared)",
+              head, growth(sizes, max(3, rounds // 2))),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    show(tables(*map(int, sys.argv[1:])))
