@@ -138,3 +138,25 @@ def test_each_thing_overstated_is_named(added, rule, mended):
 def test_the_linter_reads_texts_only():
     with pytest.raises(TypeError, match="a text or a Report, not int"):
         report.lint(3)
+
+
+TABLE = """Model: gradient boosting, 569 patients, test rows held out, all rows of the split kept.
+Output: probability of benign, against 50 background rows. n = 20 patients, 5 seeds.
+Faithfulness by deletion 0.80 [0.74, 0.86], random order 0.50 [0.41, 0.58], one data set only."""
+
+
+def test_a_complete_report_of_a_table_is_clean_and_each_missing_part_is_named():
+    assert report.lint(TABLE, "table") == []
+    for rule, gone in {
+        "control": "random order", "background": "background rows", "stability": "5 seeds",
+        "interval": " [0.74, 0.86], random order 0.50 [0.41, 0.58]", "score": "probability",
+        "held out": "test rows held out", "n": "n = 20 patients",
+    }.items():  # fmt: skip
+        text = TABLE.replace(gone, "-").replace("569 patients", "-")
+        if rule == "stability":
+            text = text.replace("split", "-")
+        if rule == "interval":
+            text += " random"
+        assert rule in {finding.rule for finding in report.lint(text, "table")}, rule
+    with pytest.raises(ValueError, match='"pictures" or "table"'):
+        report.lint(TABLE, "text")

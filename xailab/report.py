@@ -169,20 +169,39 @@ _NEEDED = (  # rule, what must appear, what to say when it does not
      "Say how the pictures were chosen and which were left out."),
     ("limits", r"\b(limit\w*|only|one network|not show|cannot)\b", "Say what the result does not show."),
 )  # fmt: skip
+_NEEDED_OF_A_TABLE = (
+    ("n", r"\bn\s*=\s*\d+|\b\d+ (rows|people|patients|customers|items|texts)\b",
+     "Say how many rows were explained: n = ..."),
+    _NEEDED[1],
+    ("control", r"\b(random|shuffled|blind|majority|reversed)\b",
+     "Name a control that knows nothing (random order, shuffled values, majority class)."),
+    ("background", r"\b(background|baseline|compared with)\b",
+     "Say what the explanation compares with: background rows or baseline."),
+    ("score", r"\b(logit|log-odds|probability|output space)\b",
+     "Say which output is explained: probability or log-odds."),
+    ("stability", r"\b(seeds?|stab\w+|splits?)\b", "Say over which seeds or splits it was repeated."),
+    ("held out", r"\bheld[- ]out|test rows|not trained on\b",
+     "Say whether the explained rows were held out of the training."),
+    *_NEEDED[-2:],
+)  # fmt: skip
 
 
-def lint(text: str | Report) -> list[Finding]:
-    """What a report of heat-map results leaves out or overstates; an empty list is a clean bill.
+def lint(text: str | Report, about: str = "pictures") -> list[Finding]:
+    """What a report of explanations leaves out or overstates; an empty list is a clean bill.
 
+    about: "pictures" for heat maps (notebook 07), "table" for attributions of rows (notebook 13).
     The linter reads words and numbers, not truth: it finds what is missing, not what is wrong.
-    Raises TypeError for anything but a text or a Report. Notebook 07.
+    Raises TypeError for anything but a text or a Report, ValueError for another ``about``.
     """
+    if about not in ("pictures", "table"):
+        raise ValueError(f'about must be "pictures" or "table", not {about!r}.')
     if isinstance(text, Report):
         text = text.markdown()
     if not isinstance(text, str):
         raise TypeError(f"lint reads a text or a Report, not {type(text).__name__}.")
     found = [
-        Finding(rule, message) for rule, pattern, message in _NEEDED
+        Finding(rule, message)
+        for rule, pattern, message in (_NEEDED if about == "pictures" else _NEEDED_OF_A_TABLE)
         if not re.search(pattern, text, re.I)
     ]  # fmt: skip
     counts = [int(n) for n in _N.findall(text)]

@@ -1,0 +1,104 @@
+"""What a project on a table of one's own needs: is an explanation faithful, do two of them agree?"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from . import shapley
+
+__all__ = ["agreement", "deletion", "faithfulness", "loudest_first", "planted_rule"]
+
+
+def loudest_first(values: np.ndarray, raises: bool) -> np.ndarray:
+    """The features' places, those first that speak loudest for the side the model takes.
+
+    values: (d,) signed. raises: True when the output lies above what it is compared with. Notebook 13.
+    """
+    return np.argsort(-np.asarray(values) if raises else np.asarray(values), kind="stable")
+
+
+def deletion(
+    predict: Callable, x: pd.Series, background: pd.DataFrame, order: Sequence[int]
+) -> np.ndarray:
+    """(d + 1,): the output while the features of x are forgotten one after another, in this order.
+
+    A forgotten feature takes the values of the background rows, and the output is their mean: the
+    value function of notebook 3. predict: DataFrame (n, d) -> (n,). Introduced in notebook 13.
+    """
+    d = len(x)
+    if sorted(order) != list(range(d)):
+        raise ValueError(f"order must name each of the {d} features once, by its place.")
+    known = np.ones((d + 1, d), dtype=bool)
+    for step, j in enumerate(order, 1):
+        known[step:, j] = False
+    row, b = x.to_numpy(float), background.to_numpy(float)
+    frame = lambda rows: pd.DataFrame(rows, columns=background.columns)  # noqa: E731
+    return shapley.coalition_values(predict, row, b, known, frame)
+
+
+def faithfulness(
+    predict: Callable, X: pd.DataFrame, background: pd.DataFrame,
+    explanations: Mapping[str, np.ndarray], seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
+    """How fast each method's order takes an output to the background's: (rows of X, methods).
+
+    The area between the output of the row and the deletion curve, as a share of the whole way: 1 if
+    the first feature alone did it all, 0 if only the last did. explanations: method -> (n, d) signed
+    values. Two columns are controls: "random order" and "reversed", the first method backwards.
+    Rows whose output equals the background's mean are missing values. Introduced in notebook 13.
+    """
+    rng, lines = np.random.default_rng(seed), []
+    base = float(np.mean(predict(background)))
+    outputs = np.asarray(predict(X), dtype=float)
+    first = next(iter(explanations))
+    for i, (output, (_, x)) in enumerate(zip(outputs, X.iterrows(), strict=True)):
+        orders = {
+            name: loudest_first(values[i], output > base) for name, values in explanations.items()
+        }
+        orders |= {"random order": rng.permutation(len(x)), "reversed": orders[first][::-1]}
+        way = output - base
+        lines.append({
+            name: np.mean((output - deletion(predict, x, background, order)[1:-1]) / way)
+            if abs(way) > 1e-9 else np.nan
+            for name, order in orders.items()
+        })  # fmt: skip
+    return pd.DataFrame(lines, index=X.index)
+
+
+def agreement(a: np.ndarray, b: np.ndarray, k: int = 3) -> pd.DataFrame:
+    """Do two explanations of the same rows agree? A line a row: rank correlation and top-k overlap.
+
+    a, b: (n, d) signed values. rank: Spearman's correlation of the signed values, in [-1, 1].
+    overlap: shared features among the k largest |values|, over k. Introduced in notebook 13.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape != b.shape or a.ndim != 2:
+        raise ValueError(
+            f"a and b must have one shape (rows, features), not {a.shape} and {b.shape}."
+        )
+    if not 1 <= k <= a.shape[1]:
+        raise ValueError(f"k must lie between 1 and {a.shape[1]}, not {k}.")
+    lines = []
+    for one, other in zip(a, b, strict=True):
+        top = [set(np.argsort(-np.abs(v), kind="stable")[:k]) for v in (one, other)]
+        lines.append((spearmanr(one, other).statistic, len(top[0] & top[1]) / k))
+    return pd.DataFrame(lines, columns=["rank", "overlap"])
+
+
+def planted_rule(X: pd.DataFrame, weights: Mapping[str, float], seed: int = 0) -> pd.Series:
+    """A target for your own table whose reasons are known: a weighted sum of its columns, and noise.
+
+    weights: column -> weight of its standardised value. True where the sum and a tenth of its spread
+    in noise lie above the median. An explanation of a model of it has to name these columns.
+    Raises ValueError for a column that X does not have. Introduced in notebook 13.
+    """
+    unknown = sorted(set(weights) - set(X.columns))
+    if unknown or not weights:
+        raise ValueError(f"weights must name columns out of {list(X.columns)}, not {unknown}.")
+    z = (X - X.mean()) / X.std()
+    score = sum(w * z[name] for name, w in weights.items())
+    noise = np.random.default_rng(seed).normal(size=len(X))
+    score = score + 0.1 * score.std() * noise
+    return score > score.median()
