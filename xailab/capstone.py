@@ -45,7 +45,8 @@ def faithfulness(
     """How fast each method's order takes an output to the background's: (rows of X, methods).
 
     The area between the output of the row and the deletion curve, as a share of the whole way: 1 if
-    the first feature alone did it all, 0 if only the last did. explanations: method -> (n, d) signed
+    the first feature alone did it all, 0 if only the last did; outside that range where the curve
+    overshoots on its way. explanations: method -> (n, d) signed
     values. Two columns are controls: "random order" and "reversed", the first method backwards.
     Rows whose output equals the background's mean are missing values. Introduced in notebook 13.
     """
