@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xailab import checks, course, editions, exercises
 from xailab.exercises import Exercise, judge
@@ -85,6 +87,49 @@ def test_the_notebooks_solution_says_correct(cell):
         assert f"Exercise {key}: correct." in said
 
 
+# --- any answer, by hypothesis -----------------------------------------------------------------
+
+FUNCTIONS = [key for key in KEYS if checks.EXERCISES[key].cases]
+NUMBERS = st.floats(width=32) | st.integers(-(10**6), 10**6) | st.booleans() | st.complex_numbers()
+THINGS = st.recursive(
+    st.none() | st.text(max_size=5) | NUMBERS | st.binary(max_size=3) | st.just(object()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::UserWarning")
+@given(thing=THINGS)
+@settings(max_examples=25)
+def test_whatever_an_answer_is_the_notebook_goes_on(key, thing):
+    for answer in (thing, lambda *_: thing):
+        status, message = judge(checks.EXERCISES[key], answer)
+        assert status in {"not attempted", "almost", "correct"} and message
+
+
+@pytest.mark.parametrize("key", FUNCTIONS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@given(factor=st.floats(-3, 3), shift=st.floats(-3, 3))
+@settings(max_examples=25)
+def test_the_reference_in_other_clothes_is_correct_and_anything_off_it_is_not(key, factor, shift):
+    exercise = checks.EXERCISES[key]
+    results = [exercise.reference(*case) for case in exercise.cases()]
+    if any(exercises._numbers(result) is None for result in results):
+        return  # words cannot be shifted
+    moved = lambda *case: factor * exercises._numbers(exercise.reference(*case)) + shift  # noqa: E731
+    off = max(
+        np.abs(moved(*case) - exercises._numbers(r)).max()
+        for case, r in zip(exercise.cases(), results, strict=True)
+    )
+    largest = max(np.abs(exercises._numbers(r)).max() for r in results)
+    status, message = judge(exercise, moved)
+    if off > exercise.tolerance + 2e-4 * largest:
+        assert status == "almost", message
+    listed = lambda *case: exercises._numbers(exercise.reference(*case)).tolist()  # noqa: E731
+    assert judge(exercise, listed)[0] == "correct"
+
+
 # --- answers of every kind ---------------------------------------------------------------------
 
 DOUBLE = Exercise(
@@ -124,6 +169,7 @@ def _quits(x):
         (lambda x: x / 0 * 0, "almost", "not finite"),
         (lambda x: 6 * x, "almost", "everything is 3 times too large"),
         (lambda x: np.abs(x), "almost", "has the sign of x"),
+        (lambda x: list(np.abs(x)), "almost", "has the sign of x"),
         (lambda x: x + np.sign(x), "almost", "2 of 2 cases differ. Multiply."),
         (3, "almost", "Pass the function itself, not a int"),
         (np.array([2, 4]), "almost", "Pass the function itself"),
@@ -148,12 +194,14 @@ def test_an_interrupt_is_not_swallowed():
     [
         (0.2, np.float32(0.2), 0.3, "Not yet. Look again."),
         (0.2, pd.Series([0.2]), -0.2, "the sign is not"),
+        (0.2, 0.2, 20.1, "as a percentage"),
         (3, torch.tensor(3), [3, 3], "shape should be ()"),
         ("falls", " Falls ", "climbs", "Answer with one of these: 'falls', 'rises'."),
         ("falls", "falls", 3, "Answer with one of these"),
         (("a", 2), ["A", 2.0], ("b", 2), "Not yet."),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1}, "Not yet."),
         ([1.0, 2.0], (1, 2), [1, 3], "Not yet."),
+        ([1.0, 2.0], (1, 2), 1, "should hold 2 numbers"),
         (True, np.bool_(True), False, "Not yet."),
     ],
 )

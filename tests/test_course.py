@@ -154,6 +154,15 @@ def test_pages_ask_nothing_of_the_network_and_draw_formulas_without_scripts():
     assert "Row 3. &lt;b&gt;says&lt;/b&gt;" in page
 
 
+def test_a_page_folds_its_solutions():
+    solved = nbformat.v4.new_code_cell("y = 41 + 1\ny", metadata={"tags": ["solution"]})
+    solved.outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "forty-two"})]
+    page = course.to_page(_small(nbformat.v4.new_markdown_cell("# T"), solved), "T")
+    inside = page.split("<details><summary>A solution</summary>")[1].split("</details>")[0]
+    assert "41" in inside and "forty-two" in inside
+    assert page.count("forty-two") == 1
+
+
 def test_a_failed_write_leaves_the_old_notebook(tmp_path, monkeypatch):
     path = tmp_path / "01.ipynb"
     course.write(_small(nbformat.v4.new_markdown_cell("old")), path)

@@ -6,6 +6,7 @@ is done. Answers and progress stay on this computer.
 
 import difflib
 import html
+import textwrap
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -42,7 +43,7 @@ class Verdict:
         return EXERCISES[self.key].reference
 
     def __repr__(self) -> str:
-        return f"Exercise {self.key}: {self.status}. {self.message}"
+        return textwrap.fill(f"Exercise {self.key}: {self.status}. {self.message}", 88)
 
 
 def check(key: str, answer: object = None) -> Verdict:

@@ -131,13 +131,26 @@ def _picture(output: nbformat.NotebookNode) -> None:
             output.data = {"text/html": f'<img alt="{html.escape(alt(output))}" src="{source}">'}
 
 
+def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A solution as a Markdown cell that opens on a click, with what it printed."""
+    said = "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+    return nbformat.v4.new_markdown_cell(
+        "<details><summary>A solution</summary>\n\n"
+        f"```python\n{cell.source}\n```\n\n```\n{said.rstrip()}\n```\n\n</details>"
+    )
+
+
 def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
     """The executed notebook as one HTML page that asks nothing of the network.
 
-    Formulas become MathML; a slider, which needs a kernel, becomes a note with its text readout.
+    Formulas become MathML; a slider, which needs a kernel, becomes a note with its text readout;
+    solutions are folded.
     """
     page = nbformat.from_dict(notebook)
-    for cell in page.cells:
+    for place, cell in enumerate(page.cells):
+        if "solution" in cell.metadata.get("tags", ()):
+            page.cells[place] = _folded(cell)
+            continue
         if cell.cell_type == "markdown":
             cell.source = _formulas_to_mathml(cell.source)
             continue

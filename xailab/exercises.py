@@ -67,7 +67,9 @@ def judge(exercise: Exercise, answer: object) -> tuple[str, str]:
             return "not attempted", exercise.task
         except (Exception, SystemExit) as error:  # a student's slip must not stop the notebook
             said = f"{type(error).__name__}: {error}".rstrip(": ")
-            return "almost", f"Your function stopped with {said}"
+            return "almost", f"Your function stopped with {said}. {exercise.hint}".rstrip(
+                ". "
+            ) + "."
         changed = changed or not same(mine, case, 0)
     wanted = [exercise.reference(*copy.deepcopy(case)) for case in cases]
     if _all_same(given, wanted, exercise.tolerance):
@@ -151,11 +153,16 @@ def _what_differs(given: list, wanted: list, cases: list[tuple], exercise: Exerc
         if b is not None and a is None:
             return f"The answer should be numbers, not {type(value).__name__}."
         if b is not None and a.shape != b.shape and not a.size == b.size == 1:
+            if not cases and b.ndim == 1:
+                return f"The answer should hold {b.size} numbers side by side."
             return f"The shape should be {b.shape}, not {a.shape}."
         if b is not None and not np.isfinite(a).all():
             return "Some values are not finite (nan or inf)."
     for holds, hint in exercise.properties:
-        if not all(holds(a, *copy.deepcopy(case)) for a, case in zip(given, cases, strict=True)):
+        results = [
+            a if number is None else number for a, (number, _) in zip(given, numbers, strict=True)
+        ]
+        if not all(holds(a, *copy.deepcopy(case)) for a, case in zip(results, cases, strict=True)):
             return hint
     if all(b is not None for _, b in numbers):
         mine, theirs = (np.concatenate([n[i].ravel() for n in numbers]) for i in (0, 1))
@@ -163,6 +170,8 @@ def _what_differs(given: list, wanted: list, cases: list[tuple], exercise: Exerc
             if np.allclose(mine, factor * theirs, rtol=1e-4, atol=exercise.tolerance):
                 if np.isclose(factor, -1):
                     return "The sizes are right, the sign is not."
+                if np.isclose(factor, 100, rtol=0.01):
+                    return "Right as a percentage; give it as a share, 0.5 for 50 %."
                 if len(theirs) > 1:
                     return f"Right up to a factor: everything is {factor:.3g} times too large."
     wrong = sum(not same(a, b, exercise.tolerance) for a, b in zip(given, wanted, strict=True))

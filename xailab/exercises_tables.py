@@ -126,6 +126,10 @@ EXERCISES: dict[str, Exercise] = {
                 0.8375,
                 "That is logistic regression on the codes themselves: did get_dummies split them?",
             ),
+            (
+                0.835,
+                "Without StandardScaler the fit stops before it is done: dollars dwarf years.",
+            ),
             (0.853, "That is measured on the training rows; the question is about the test rows."),
             (
                 0.761,
@@ -148,6 +152,7 @@ EXERCISES: dict[str, Exercise] = {
                 lambda p, n: np.sqrt(p * (1 - p) / n),
                 "That is one standard error; 95 % takes 1.96 of them.",
             ),
+            (lambda p, n: 2 * np.sqrt(p * (1 - p) / n), "2 is a rounded 1.96; take 1.96."),
             (lambda p, n: 1.96 * np.sqrt(p * (1 - p)) / n, "n belongs under the root, too."),
             (
                 lambda p, n: 3.92 * np.sqrt(p * (1 - p) / n),
@@ -191,6 +196,10 @@ EXERCISES: dict[str, Exercise] = {
             (
                 lambda d, w: np.exp(-(d**2) / w**2),
                 "The square of the width counts twice: 2 width^2.",
+            ),
+            (
+                lambda d, w: np.exp(-(d**2) / 2 * w**2),
+                "Brackets: a / 2 * b multiplies by b; 2 * width**2 belongs in brackets.",
             ),
             (lambda d, w: np.exp(-d / (2 * w**2)), "The distance is squared, too."),
             (
@@ -289,8 +298,12 @@ EXERCISES: dict[str, Exercise] = {
         _sizes,
         [
             (
+                lambda s, d: d - 1 / (comb(d, s) * s * (d - s)),
+                "Brackets: d - 1 as a whole stands above the line.",
+            ),
+            (
                 lambda s, d: (d - 1) / (s * (d - s)),
-                "The binomial coefficient is missing: math.comb(d, s).",
+                "The binomial coefficient is missing: comb(d, s).",
             ),
             (
                 lambda s, d: (d - 1) / comb(d, s) * s * (d - s),
@@ -310,7 +323,7 @@ EXERCISES: dict[str, Exercise] = {
             ),
         ],
         minutes=5,
-        hint="math.comb(d, s) is the binomial coefficient; all of s, d - s and it stand below the line.",
+        hint="comb(d, s) from math is the binomial coefficient; it, s and d - s all stand below the line.",
         properties=[(lambda w, s, d: w > 0, "Every coalition has a positive weight.")],
     ),
     "08.games": Exercise(
