@@ -173,9 +173,10 @@ class Notebook:
         self.page.wait_for_function(
             """() => {
                 const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
-                const said = cells.map(c => c.querySelector('.jp-InputArea-prompt').innerText);
+                const prompts = cells.map(c => c.querySelector('.jp-InputArea-prompt'));
+                const said = prompts.filter(p => p).map(p => p.innerText);  // folded cells have none
                 const failed = document.querySelector('[data-mime-type*="vnd.jupyter.stderr"] .ansi-red-fg');
-                return failed || (cells.length && said.every(t => /\\[\\d+\\]/.test(t)));
+                return failed || (said.length && said.every(t => /\\[\\d+\\]/.test(t)));
             }""",
             timeout=seconds * 1000,
         )
