@@ -150,6 +150,24 @@ def test_a_network_is_chosen_from_a_list_and_brings_its_own_layers_and_classes(c
         image_widgets.network_explorer(coffee, {})
 
 
+def test_a_network_that_cannot_be_had_is_explained_in_the_note_and_the_old_one_stays(cnn, coffee):
+    seen = []
+
+    def broken():
+        seen.append("xailab-busy" in box._dom_classes)
+        raise FileNotFoundError("no <b>file</b> here; give its path.")
+
+    box = image_widgets.network_explorer(coffee, {"Lite0": lambda: cnn, "broken": broken})
+    said = box.readout.value
+    with pytest.raises(FileNotFoundError, match="give its path"):
+        box.controls["network"].value = "broken"
+    assert box.children[1].value == "no &lt;b&gt;file&lt;/b&gt; here; give its path."
+    assert box.readout.value == said
+    assert seen == [True] and "xailab-busy" not in box._dom_classes
+    box.controls["network"].value = "Lite0"
+    assert box.children[1].value == ""
+
+
 def test_networks_without_weights_are_named_with_the_way_to_bring_them(coffee, monkeypatch):
     ready = {"efficientnet_lite0": True, "vgg16": False, "resnet50": False}
     monkeypatch.setattr(models, "cnn_names", lambda: ready)

@@ -14,6 +14,7 @@ from . import cam, lime_image, models, plots
 from .drawing import INKS, PALETTES
 from .images import from_bytes
 from .inputs import count, short
+from .panels import sentence
 from .widgets import Panel, _slider, colour_switch, panel
 
 __all__ = [
@@ -98,7 +99,8 @@ def network_explorer(
     """``cam_explorer`` with a list of networks in front of it.
 
     networks: name -> function that makes the CNN, called when it is chosen; None lists those of
-    ``models.cnn_names()`` whose weights are on this computer, and the note names the others.
+    ``models.cnn_names()`` whose weights are on this computer, and the note names the others, or says
+    why a network cannot be had.
     controls: network and those of the explorer; readout is the explorer's. Raises ValueError for an
     empty dict. Introduced in notebook 05.
     """
@@ -109,16 +111,24 @@ def network_explorer(
         }
     if not networks:
         raise ValueError("networks must name at least one network: {name: function that makes it}.")
-    note = ipw.HTML(
+    listed = (
         f"Not on this computer: {', '.join(absent)}; "
         "<code>load_cnn(name, weights='path/to/file.pth')</code> reads a state dict that you have."
         if absent
         else ""
     )
-    choice, box = _dropdown("network", list(networks)), ipw.VBox()
+    choice, note, box = _dropdown("network", list(networks)), ipw.HTML(listed), ipw.VBox()
 
     def show(_change=None) -> None:
-        explorer = cam_explorer(networks[choice.value](), image)
+        box.add_class("xailab-busy")
+        try:
+            explorer = cam_explorer(networks[choice.value](), image)
+        except Exception as error:
+            note.value = html.escape(sentence(error))
+            raise
+        finally:
+            box.remove_class("xailab-busy")
+        note.value = listed
         box.children = (choice, note, explorer)
         box.controls = {"network": choice, **explorer.controls}
         box.readout = explorer.readout

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-__all__ = ["Panel", "static", "style_sheet"]
+__all__ = ["Panel", "sentence", "static", "style_sheet"]
 
 DELAY = 0.01  # seconds: messages that wait already are read before anything is drawn
 
@@ -72,7 +72,8 @@ def _from_page() -> bool:
     return parent.get("header", {}).get("msg_type") == "comm_msg"
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """The first line of an error, for the readout."""
     return str(error).strip().partition("\n")[0] or f"{type(error).__name__} without a message."
 
 
@@ -122,7 +123,7 @@ class Panel(ipw.VBox):
         try:
             self.picture.value, text = self.shown(**values)
         except Exception as error:
-            self._say(_sentence(error), error=True)
+            self._say(sentence(error), error=True)
             raise
         self._say(text)
         self._drawn = values
