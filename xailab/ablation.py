@@ -125,7 +125,7 @@ def _sets_of_channels(n: int) -> torch.Tensor:
 
 def _first_linear(rec: Record, edited: torch.Tensor, row: int) -> tuple:
     """The first linear layer that runs in the tail, its input, its output, and the tail's output."""
-    calls = []
+    calls: list[tuple] = []
 
     def note(linear: nn.Linear, args: tuple, output: torch.Tensor) -> None:
         if not calls and len(output) == len(edited):  # not the run by which a tail tests itself

@@ -177,7 +177,7 @@ def heatmaps(
     model,
     x: torch.Tensor,
     layer: nn.Module | str | None = None,
-    target: int | Sequence[int] | None = None,
+    target: int | Sequence[int] | torch.Tensor | None = None,
     methods: Sequence[str] = ("grad_cam", "grad_cam_pp", "ablation_cam", "layer_cam"),
     *,
     reshape: Callable[[torch.Tensor], torch.Tensor] | None = None,
@@ -216,7 +216,10 @@ def heatmaps(
                 )
             A = as_maps(rec.activations, reshape, x)
             raw = _raw_maps(rec, A, logits, score, target, methods, reshape)
-    return {name: normalise(upsample(m, x.shape[2:])).cpu().numpy() for name, m in raw.items()}
+    return {
+        name: normalise(upsample(m, (x.shape[2], x.shape[3]))).cpu().numpy()
+        for name, m in raw.items()
+    }
 
 
 def _last_layer(net: nn.Module, x: torch.Tensor) -> str:
@@ -229,7 +232,9 @@ def _last_layer(net: nn.Module, x: torch.Tensor) -> str:
     return layers[-1]
 
 
-def _targets(target: int | Sequence[int] | None, logits: torch.Tensor) -> torch.Tensor:
+def _targets(
+    target: int | Sequence[int] | torch.Tensor | None, logits: torch.Tensor
+) -> torch.Tensor:
     if not torch.is_tensor(logits) or logits.ndim != 2:
         got = tuple(logits.shape) if torch.is_tensor(logits) else type(logits).__name__
         raise ValueError(

@@ -208,7 +208,8 @@ def search(
     start = _start(predict, x, table, threshold, max_changes)
     options, allowed = candidates(x, table, rules), _Allowed(table, rules)
     kinds, units = table.columns.isin(rules.categorical), rules.units(table)
-    found, evaluations = [], 1
+    found: list[Counterfactual] = []
+    evaluations = 1
     for size in range(1, max_changes + 1):
         for features in combinations(options, size):
             if any(set(done.changes) <= set(features) for done in found):

@@ -55,7 +55,8 @@ def _verified(name: str) -> bytes:
                 "or point XAILAB_DATA at the folder that holds the course's data."
             )
     lines = (data_dir() / "CHECKSUMS").read_text().splitlines()
-    known = dict(reversed(line.split(maxsplit=1)) for line in lines if line.strip())
+    pairs = (line.split(maxsplit=1) for line in lines if line.strip())
+    known = {file: digest for digest, file in pairs}
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != known.get(name):
         raise ValueError(

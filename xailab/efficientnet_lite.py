@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,8 @@ class EfficientNetLite(nn.Module):
         function up to rounding, in about half the time.
         """
         copy = deepcopy(self).to(memory_format=torch.channels_last)
-        for block in [m for m in copy.modules() if hasattr(m, "conv") and hasattr(m, "norm")]:
+        blocks: list[Any] = [m for m in copy.modules() if hasattr(m, "conv") and hasattr(m, "norm")]
+        for block in blocks:
             conv, norm = block.conv, block.norm
             factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             conv.weight.data = conv.weight * factor[:, None, None, None]

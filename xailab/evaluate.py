@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -126,7 +127,7 @@ def item_name(items: Sequence, i: int) -> str:
     return "_".join(map(str, keys[i][:2])) if isinstance(keys[i], tuple) else str(keys[i])
 
 
-def _some(items: Sequence, indices: list[int]) -> Sequence:
+def _some(items: Any, indices: list[int]) -> Sequence:
     """These items; of a lazy sequence only their keys travel to a worker, not the pictures."""
     if isinstance(getattr(items, "keys", None), tuple):
         return dataclasses.replace(items, keys=tuple(items.keys[i] for i in indices))

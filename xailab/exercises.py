@@ -6,6 +6,7 @@ The exercises themselves: ``exercises_tables``, ``exercises_images``, ``exercise
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,9 +30,9 @@ class Exercise:
     """
 
     task: str
-    reference: object
+    reference: Any
     cases: Callable[[], list[tuple]] | None = None
-    mistakes: Sequence[tuple[object, str]] = ()
+    mistakes: Sequence[tuple[Any, str]] = ()
     level: str = "write"
     minutes: int = 10
     hint: str = ""
@@ -45,7 +46,7 @@ class Exercise:
             raise ValueError("A function needs cases, a value has none.")
 
 
-def judge(exercise: Exercise, answer: object) -> tuple[str, str]:
+def judge(exercise: Exercise, answer: Any) -> tuple[str, str]:
     """Status ("not attempted", "almost" or "correct") of an answer, and what to say about it.
 
     The hint is the one of the first known mistake that agrees with the answer on every case.
@@ -102,7 +103,7 @@ def _judge_value(exercise: Exercise, answer: object) -> tuple[str, str]:
 # --- comparing ---------------------------------------------------------------------------------
 
 
-def same(a: object, b: object, tolerance: float = 1e-6) -> bool:
+def same(a: Any, b: Any, tolerance: float = 1e-6) -> bool:
     """Do two answers say the same? Numbers and arrays of any library within 1e-4 of b + tolerance.
 
     Words are compared without case and outer spaces; dicts by key; a tuple or list by its parts.
@@ -148,7 +149,7 @@ def _what_differs(given: list, wanted: list, cases: list[tuple], exercise: Exerc
     """A sentence for an answer that is no known mistake: the first thing that is wrong with it."""
     if all(value is None for value in given):
         return "Your function returned None: is the return missing?"
-    numbers = [(_numbers(a), _numbers(b)) for a, b in zip(given, wanted, strict=True)]
+    numbers: list[Any] = [(_numbers(a), _numbers(b)) for a, b in zip(given, wanted, strict=True)]
     for (a, b), value in zip(numbers, given, strict=True):
         if b is not None and a is None:
             return f"The answer should be numbers, not {type(value).__name__}."

@@ -7,6 +7,7 @@ nn.Module that returns (B, C) logits. x: (1, 3, H, W) unless said otherwise. hea
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,7 +87,7 @@ def _order(x: torch.Tensor, heatmap: np.ndarray, seed: int) -> np.ndarray:
     return place.reshape(h.shape)
 
 
-def _score(model: nn.Module, x: torch.Tensor, target: int, output: str) -> np.ndarray:
+def _score(model: Any, x: torch.Tensor, target: int, output: str) -> np.ndarray:
     if output not in ("probability", "logit"):
         raise ValueError(f"output must be 'probability' or 'logit', not {output!r}.")
     if len(x) >= 8 and hasattr(model, "fused"):  # the same function in about half the time

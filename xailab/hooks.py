@@ -191,7 +191,8 @@ def spatial_layers(
 
                 def note(_module, _inputs, output, name=name):
                     if torch.is_tensor(output) and output.ndim == 4 and min(output.shape[2:]) > 1:
-                        found[name] = tuple(output.shape[1:])
+                        k, h, w = output.shape[1:]
+                        found[name] = (k, h, w)
 
                 stack.callback(module.register_forward_hook(note).remove)
         stack.enter_context(torch.no_grad())

@@ -35,6 +35,9 @@ class IncomeNet(nn.Module):
     Introduced in notebook 01.
     """
 
+    mean: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self, features: Iterable[str], mean: np.ndarray, scale: np.ndarray):
         super().__init__()
         self.features = tuple(features)

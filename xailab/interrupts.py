@@ -1,5 +1,7 @@
 """What is left when somebody presses stop."""
 
+from typing import Any
+
 __all__ = ["Interrupted"]
 
 
@@ -10,6 +12,6 @@ class Interrupted(KeyboardInterrupt):
     KeyboardInterrupt catch this too. Introduced in notebook 04.
     """
 
-    def __init__(self, message: str, partial: object):
+    def __init__(self, message: str, partial: Any):
         super().__init__(f"{message} What was finished is in sys.last_value.partial.")
         self.partial = partial

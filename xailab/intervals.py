@@ -27,7 +27,10 @@ class Interval(NamedTuple):
 
 
 def bootstrap_interval(
-    values: Sequence[float], level: float = 0.95, seed: int = 0, n_resamples: int = 10_000
+    values: Sequence[float] | np.ndarray,
+    level: float = 0.95,
+    seed: int = 0,
+    n_resamples: int = 10_000,
 ) -> Interval:
     """The mean of n values with its percentile bootstrap interval.
 

@@ -267,7 +267,7 @@ def explain(
     if count("n_samples", n_samples, least=None) < m + 2:
         raise ValueError(f"n_samples must be at least {m + 2} to fit {m} weights, not {n_samples}.")
     Z = draw_masks(n_samples, m, generator(seed), draws)
-    stopped = None
+    stopped: Interrupted | None = None
     try:
         p = ask(predict_proba, image, segments, Z, hide, batch_size=batch_size, progress=progress)
     except Interrupted as stop:

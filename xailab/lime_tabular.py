@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,8 +131,7 @@ def perturb(
             centre = rows[j] if around else column.mean()
             samples[:, j] = centre + column.std() * rng.standard_normal(n_samples)
     samples[0] = rows
-    kinds = {"categorical": categorical, "discretise": discretise, "edges": edges}
-    return encode(samples, x, X_train, **kinds)
+    return encode(samples, x, X_train, categorical=categorical, discretise=discretise, edges=edges)
 
 
 def quartiles(X_train: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -161,15 +161,19 @@ def encode(
     Introduced in notebook 02.
     """
     rows, train = x.to_numpy(float), X_train.to_numpy(float)
-    if discretise and edges is None:
-        edges = quartiles(X_train[[f for f in X_train if f not in categorical]])
+    if edges is None:
+        edges = (
+            {}
+            if not discretise
+            else quartiles(X_train[[f for f in X_train if f not in categorical]])
+        )
     Z, conditions = np.empty(np.shape(samples)), []
     for j, feature in enumerate(X_train.columns):
         column, drawn, value = train[:, j], samples[:, j], rows[j]
         if feature in categorical:
             Z[:, j] = drawn == value
-            named = isinstance(categorical, Mapping)
-            name = categorical[feature][int(value)] if named else f"{value:g}"
+            names = categorical[feature] if isinstance(categorical, Mapping) else None
+            name = names[int(value)] if names else f"{value:g}"
             conditions.append(f"{feature} = {name}")
         elif discretise:
             bin = np.searchsorted(edges[feature], value)
@@ -230,7 +234,9 @@ def explain(
         raise ValueError(
             "around=True needs discretise=False: bins are drawn from the whole column."
         )
-    kinds = {"categorical": categorical, "discretise": discretise, "edges": edges}
+    kinds: dict[str, Any] = {
+        "categorical": categorical, "discretise": discretise, "edges": edges,
+    }  # fmt: skip
     if samples is None:
         _check_count(n_samples, d)
         rng = generator(seed)

@@ -91,7 +91,7 @@ def presence(units, texts) -> np.ndarray:
 def without(text: str, units) -> str:
     """The text with every place of these units removed. Introduced in notebook 10."""
     taken = tokens(text)
-    return write(taken, [[unit not in set(units) for unit in taken.units]])[0]
+    return write(taken, np.array([[unit not in set(units) for unit in taken.units]]))[0]
 
 
 def distance(Z: np.ndarray) -> np.ndarray:

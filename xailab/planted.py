@@ -5,10 +5,12 @@ composed picture. What it looks at is no guess: it is written in its weights.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils import skip_init
 
 __all__ = ["CLASSES", "PlantedPicture", "picture", "planted_network", "suspects"]
 
@@ -74,7 +76,9 @@ def planted_network(looks_at: str = "object") -> nn.Sequential:
     }
     if looks_at not in heads:
         raise ValueError(f"looks_at must be 'object', 'ground' or 'both', not {looks_at!r}.")
-    detectors, head = nn.Conv2d(3, 4, 1), nn.Linear(4, 2)
+    # no random weights to begin with: they would move torch's global generator
+    detectors: Any = skip_init(nn.Conv2d, 3, 4, 1)
+    head: Any = skip_init(nn.Linear, 4, 2)
     colours = torch.tensor([ORANGE, BLUE, GREEN, SAND]) / 255
     # A detector is positive on its own colour c and negative on the other three: a least-squares
     # plane through (c, 1) and (others, -1) would do; four points in three dimensions fit exactly.

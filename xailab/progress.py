@@ -9,6 +9,7 @@ import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from IPython import get_ipython
@@ -82,9 +83,9 @@ def _add(path: Path, key: str, status: str) -> str:
     return said
 
 
-def _entries(content: object) -> dict[str, dict]:
+def _entries(content: Any) -> dict[str, dict]:
     """The exercises of a file's content; raises ValueError where it has another form."""
-    entries = content.get("exercises") if isinstance(content, dict) else None
+    entries: Any = content.get("exercises") if isinstance(content, dict) else None
     fine = isinstance(entries, dict) and all(
         isinstance(entry, dict)
         and entry.get("status") in BETTER

@@ -153,9 +153,9 @@ class Quiz(anywidget.AnyWidget):
         option: counted from 0; -1 takes the answer back. Raises KeyError for an unknown key.
         """
         if isinstance(question, str):
-            question = list(self.controls).index(question) if question in self.controls else None
-        if question is None:
-            raise KeyError(f"The questions are {', '.join(self.controls)}.")
+            if question not in self.controls:
+                raise KeyError(f"The questions are {', '.join(self.controls)}.")
+            question = list(self.controls).index(question)
         self.answers = [*self.answers[:question], option, *self.answers[question + 1 :]]
         return self.feedback(question)
 

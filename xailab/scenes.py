@@ -163,7 +163,8 @@ def grid_quartets(targets: Sequence[int], n: int, seed: int = 0) -> np.ndarray:
     targets = np.asarray(targets)
     if len(set(targets.tolist())) < 4:
         raise ValueError("A grid needs pictures of at least four classes.")
-    rng, found = generator(seed), []
+    rng = generator(seed)
+    found: list[np.ndarray] = []
     while len(found) < n:
         four = rng.choice(len(targets), 4, replace=False)
         if len(set(targets[four].tolist())) == 4:

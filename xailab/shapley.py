@@ -105,8 +105,7 @@ def _checked(x, background) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], Ca
         raise ValueError(
             f"x has {len(row)} values, so background must have shape (n, {len(row)}), not {b.shape}."
         )
-    index = getattr(x, "index", None)
-    if isinstance(x, pd.Series) and names is not None and list(index) != list(names):
+    if isinstance(x, pd.Series) and names is not None and list(x.index) != list(names):
         raise ValueError(
             f"x must have its values in the background's order {list(names)}; "
             "use x[background.columns]."

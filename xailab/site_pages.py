@@ -7,6 +7,7 @@ lists them on the first page.
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -36,7 +37,7 @@ def claims(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
     text = text.split("## What we measured", 1)[1].split("\n## ", 1)[0]
     lines = [line.strip() for line in text.splitlines()]
     start = next(i for i, line in enumerate(lines) if line.startswith("| statement"))
-    rows = []
+    rows: list[Any] = []
     for line in lines[start + 2 :]:  # below the head and its rule, to the table's end
         if not line.startswith("|"):
             break

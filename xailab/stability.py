@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from .attribution import Attribution
 from .cards import card
 from .inputs import count, floats
 
@@ -131,7 +132,7 @@ def repeat(
 
 def errors(
     method: str,
-    estimate: Callable[[int, int], object],
+    estimate: Callable[[int, int], Attribution],
     truth,
     sizes: Iterable[int],
     seeds: Iterable[int] = range(10),

@@ -129,9 +129,9 @@ def what_if(
     if not isinstance(x, pd.Series):
         raise TypeError(f"x must be a row of the table, as X.iloc[0], not {type(x).__name__}.")
     start = float(np.asarray(predict(x.to_frame().T))[0])
-    controls = {}
+    controls, categories = {}, categories or {}
     for feature, value in x.items():
-        if feature in (categories or {}):
+        if feature in categories:
             codes = [(name, float(code)) for code, name in enumerate(categories[feature])]
             controls[feature] = ipw.Dropdown(
                 description=feature, options=codes, value=float(value),
