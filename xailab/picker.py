@@ -34,11 +34,11 @@ class Picker(anywidget.AnyWidget):
 
     _esm = static("dom.js") + static("picker.js")
     _css = static("panels.css")
-    names = traitlets.List().tag(sync=True)
-    labels = traitlets.List().tag(sync=True)
-    sliding = traitlets.List().tag(sync=True)
-    pictures = traitlets.List().tag(sync=True)
-    says = traitlets.List().tag(sync=True)
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    labels = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
+    sliding = traitlets.List(traitlets.Bool()).tag(sync=True)
+    pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    says = traitlets.List(traitlets.Unicode()).tag(sync=True)
     chosen = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -113,6 +113,8 @@ class Picker(anywidget.AnyWidget):
 
 class Choice(Handle):
     """One choice of a picker by the names ipywidgets uses: value and options."""
+
+    _owner: Picker
 
     @property
     def value(self) -> str:

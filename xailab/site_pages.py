@@ -41,7 +41,8 @@ def claims(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
     for line in lines[start + 2 :]:  # below the head and its rule, to the table's end
         if not line.startswith("|"):
             break
-        rows.append(tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))))
+        statement, verdict, measured = re.split(r"(?<!\\)\|", line.strip("|"))
+        rows.append((statement.strip(), verdict.strip(), measured.strip()))
     for statement, verdict, _ in rows:
         if not verdict.startswith(VERDICTS):
             raise ValueError(f"The verdict of {statement!r} must begin with {', '.join(VERDICTS)}.")
