@@ -63,6 +63,13 @@ def test_the_teachers_edition_has_everything_and_expects_every_wrong_answer(sour
         assert all(hint in note for _, hint in exercise.mistakes)
 
 
+def test_a_wrong_answer_is_shown_by_its_formula():
+    shown = {hint: editions._shown(wrong) for wrong, hint in checks.EXERCISES["02.kernel"].mistakes}
+    assert shown["The distance is squared, too."] == "`np.exp(-d / (2 * w ** 2))`"
+    assert editions._shown((0.3, 0.7)) == "`(0.3, 0.7)`"
+    assert editions._shown(lambda a, b: a | b) == "`a \\| b`"  # a bar would end the table's cell
+
+
 def test_making_an_edition_leaves_the_source_alone(source):
     before = nbformat.writes(source)
     editions.student(source), editions.solutions(source), editions.teacher(source)

@@ -10,8 +10,10 @@ worked in since it was made is never overwritten: the new one goes beside it.
 """
 
 import argparse
+import ast
 import copy
 import hashlib
+import inspect
 import json
 import re
 import sys
@@ -109,7 +111,20 @@ def _teaching_note(key: str) -> str:
 
 
 def _shown(answer: object) -> str:
-    return "a function that makes this slip" if callable(answer) else f"`{answer!r}`"
+    """A wrong answer for a table's cell: a value as it is, a lambda by its formula."""
+    text = repr(answer)
+    if callable(answer):
+        tree = ast.parse(inspect.getsource(inspect.getmodule(answer)))
+        line = answer.__code__.co_firstlineno
+        bodies = [
+            node.body
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Lambda) and node.lineno == line
+        ]
+        if len(bodies) != 1:  # a function with a name
+            return f"a function that makes this slip (`{answer.__name__}`)"
+        text = ast.unparse(bodies[0])
+    return f"`{text}`".replace("|", "\\|")
 
 
 # --- files -------------------------------------------------------------------------------------
