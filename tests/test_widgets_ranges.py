@@ -142,6 +142,7 @@ def test_a_network_is_chosen_from_a_list_and_brings_its_own_layers_and_classes(c
     )  # fmt: skip
     mine = models.own_cnn(net, ["cup", "no cup"], input_size=32)
     box = image_widgets.network_explorer(coffee, {"Lite0": lambda: cnn, "mine": lambda: mine})
+    assert repr(box) == box.children[-1].text != ""
     assert "espresso" in box.readout.value
     box.controls["network"].value = "mine"
     assert "cup" in box.readout.value and "espresso" not in box.readout.value
@@ -281,5 +282,6 @@ def test_an_upload_that_is_no_picture_is_named_and_a_picture_is_used():
     buffer = io.BytesIO()
     Image.fromarray(PICTURE).save(buffer, "PNG")
     box.controls["file"].value = (file("mine.png", buffer.getvalue()),)
-    assert box.readout.value == "mine.png: 40 x 32 pixels."
+    assert box.readout.value == repr(box) == "mine.png: 40 x 32 pixels."
+    assert box._repr_mimebundle_()["text/plain"] == repr(box)
     assert box.children[-1].value == "(32, 40, 3)"

@@ -14,7 +14,7 @@ from . import cam, lime_image, models, plots
 from .drawing import INKS, PALETTES
 from .images import from_bytes
 from .inputs import count, short
-from .panels import sentence
+from .panels import Box, sentence
 from .widgets import Panel, _slider, colour_switch, panel
 
 __all__ = [
@@ -117,7 +117,7 @@ def network_explorer(
         if absent
         else ""
     )
-    choice, note, box = _dropdown("network", list(networks)), ipw.HTML(listed), ipw.VBox()
+    choice, note, box = _dropdown("network", list(networks)), ipw.HTML(listed), Box()
 
     def show(_change=None) -> None:
         box.add_class("xailab-busy")
@@ -212,7 +212,7 @@ def upload(use: Callable[[np.ndarray], ipw.Widget]) -> ipw.VBox:
     """
     button = ipw.FileUpload(accept="image/*", multiple=False, description="a picture of yours")
     readout = ipw.HTML("No picture chosen yet.")
-    box = ipw.VBox([button, readout])
+    box = Box([button, readout])
     box.controls, box.readout = {"file": button}, readout
 
     def show(change) -> None:

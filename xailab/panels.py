@@ -8,6 +8,7 @@ import asyncio
 import gc
 import html
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-__all__ = ["Panel", "sentence", "static", "style_sheet"]
+__all__ = ["Box", "Panel", "sentence", "static", "style_sheet"]
 
 DELAY = 0.01  # seconds: messages that wait already are read before anything is drawn
 
@@ -75,6 +76,18 @@ def _from_page() -> bool:
 def sentence(error: Exception) -> str:
     """The first line of an error, for the readout."""
     return str(error).strip().partition("\n")[0] or f"{type(error).__name__} without a message."
+
+
+class Box(ipw.VBox):
+    """A box of widgets whose text equivalent is what its readout says."""
+
+    readout: ipw.HTML
+
+    def __repr__(self) -> str:
+        return html.unescape(re.sub(r"<[^>]*>", "", self.readout.value))
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        return super()._repr_mimebundle_(**kwargs) | {"text/plain": repr(self)}
 
 
 class Panel(ipw.VBox):
