@@ -22,17 +22,17 @@ def _rows(text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda path: path.stem)
-def test_a_plan_has_its_parts_and_its_minutes_are_the_notebooks(plan):
+def test_a_plan_has_its_parts_and_its_minutes_add_up_and_fit_the_notebook(plan):
     text = plan.read_text(encoding="utf-8")
     parts = ["Timings", "Board plan", "Expected wrong answers", "Discussion"]
     assert re.findall(r"^## (.*)$", text, flags=re.M) == parts
     timings = text.split("## Timings")[1].split("## ")[0]
-    whole = int(re.search(r"(\d+) minutes", timings)[1])
+    whole = int(re.search(r"(\d+) minutes in class: ", timings)[1])
     said = timings.split(":", 1)[1].split(".")[0]
     assert sum(int(n) for n in re.findall(r"(?:^|,)\s+(\d+) [\w*]", said)) == whole
     (notebook,) = course.NOTEBOOKS.glob(f"{plan.stem}_*.ipynb")
     head = nbformat.read(notebook, as_version=4).cells[0].source
-    assert int(re.search(r"\*\*Time:\*\* (\d+) minutes", head)[1]) == whole
+    assert whole <= int(re.search(r"\*\*Time:\*\* (\d+) minutes", head)[1])
     assert len(re.findall(r"^- ", text, flags=re.M)) >= 6
 
 
