@@ -8,7 +8,7 @@ STAMP   = $(VENV)/.installed
 HERE    = {'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws:\"}}
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab editions test test-unit test-notebooks test-editions test-browser site apps dist bench bench-widgets mutation lint format clean-notebooks clean
+.PHONY: help course lab editions test test-unit test-notebooks test-editions test-browser site apps dist bench bench-widgets mutation test-versions lint format clean-notebooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -70,9 +70,17 @@ mutation: $(STAMP)  ## break the formulas one at a time; do the tests notice?
 bench-widgets: $(VENV)/.installed-browser  ## how fast the sliders are, measured in the browser
 	$(RUN) tests/benchmarks/bench_widgets.py
 
+# e.g. make test-versions BOUND=lowest: the unit tests in an environment of its own, in build/
+BOUND ?= lowest
+test-versions:  ## the unit tests with the lowest (or BOUND=highest) versions that are allowed
+	$(PYTHON) -m venv build/venv-$(BOUND)
+	build/venv-$(BOUND)/bin/python -m pip install --quiet --constraint tests/constraints-$(BOUND).txt '.[test]'
+	OMP_NUM_THREADS=1 PYTHONPATH=. build/venv-$(BOUND)/bin/python -m pytest -q tests --ignore tests/browser -m 'not course'
+
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 format: $(STAMP)  ## format code and notebooks
 	$(VENV)/bin/ruff check --fix .

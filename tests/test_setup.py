@@ -17,6 +17,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -180,3 +182,27 @@ def test_data_checksums_name_every_shipped_file():
         if path.suffix in {".gz", ".json", ".jpg", ".png"}
     }
     assert listed == shipped
+
+
+# --- versions ----------------------------------------------------------------------------------
+
+
+def _versions(bound):
+    lines = (ROOT / "tests" / f"constraints-{bound}.txt").read_text().split()
+    return {Requirement(line).name: Requirement(line) for line in lines}
+
+
+@pytest.mark.parametrize("bound", ["lowest", "highest"])
+def test_the_versions_that_were_tested_are_written_down(bound):
+    """Names and versions of all direct dependencies, within their bounds; and no addresses."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [Requirement(r) for r in project["dependencies"]]
+    declared += [Requirement(r) for r in project["optional-dependencies"]["test"]]
+    tested = _versions(bound)
+    assert not [r for r in tested.values() if r.url]
+    for requirement in declared:
+        (exact,) = tested[requirement.name].specifier
+        assert exact.operator == "==" and requirement.specifier.contains(exact.version)
+        lows = [s.version for s in requirement.specifier if s.operator == ">="]
+        if bound == "lowest" and lows and requirement.name not in ("torch", "torchvision"):
+            assert Version(exact.version) == Version(lows[0]), requirement.name

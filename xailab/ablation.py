@@ -19,7 +19,7 @@ BUFFER = 8 * 2**20  # bytes of edited activations that go through the tail at on
 
 
 def precise(tensor: torch.Tensor) -> torch.Tensor:
-    """Half and bfloat16 numbers as float32: the sums of the formulas need the digits."""
+    """Half and bfloat16 numbers as float32: the sums of the formulas need the digits. Notebook 05."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 

@@ -16,7 +16,7 @@ class Attribution:
 
     values: (d,), in units of the model's output; base: v(no feature), the mean output over the
     background; prediction: v(all features), the output for the row. additivity_gap:
-    base + sum(values) - prediction, zero up to rounding when the method is exact.
+    base + sum(values) - prediction, zero up to rounding when the method is exact. Notebook 03.
     """
 
     features: tuple[str, ...]
@@ -33,6 +33,7 @@ class Attribution:
 
     @property
     def additivity_gap(self) -> float:
+        """base + sum(values) - prediction."""
         return float(self.base + self.values.sum() - self.prediction)
 
     def table(self) -> pd.DataFrame:
@@ -75,7 +76,7 @@ class Attributions:
     """Shapley values of many predictions against one background.
 
     values, data: (n, d); predictions: (n,); base: the mean output over the background, the same
-    for all rows. ``many[i]`` is the Attribution of row i, ``many[:60]`` the first sixty rows.
+    for all rows. ``many[i]`` is the Attribution of row i, ``many[:60]`` the first sixty rows. Notebook 03.
     """
 
     features: tuple[str, ...]

@@ -95,6 +95,10 @@ def ablation_weights(score: torch.Tensor, ablated_scores: torch.Tensor) -> torch
     score: (B,). ablated_scores: (B, K), S_k being the score with channel k set to zero.
     Where S < 0 the sign turns; where S = 0 the weights are not defined and are 0.
     Desai & Ramaswamy 2020, eq. 2. Notebook 05.
+    Raises ValueError for shapes that do not fit.
+
+    >>> ablation_weights(torch.tensor([4.0]), torch.tensor([[3.0, 5.0]])).tolist()
+    [[0.25, -0.25]]
     """
     float_tensors(score=score, ablated_scores=ablated_scores)
     if ablated_scores.ndim != 2 or score.shape != ablated_scores.shape[:1]:
@@ -115,7 +119,10 @@ def ablation_cam(A: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 def upsample(raw: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
-    """(B, h, w) -> (B, H, W), bilinear, pixel areas aligned (align_corners=False). Notebook 05."""
+    """(B, h, w) -> (B, H, W), bilinear, pixel areas aligned (align_corners=False). Notebook 05.
+
+    Raises ValueError for shapes that do not fit.
+    """
     height, width = (size, size) if isinstance(size, int) else size
     if raw.ndim != 3 or 0 in raw.shape or min(height, width) < 1:
         raise ValueError(
@@ -130,6 +137,9 @@ def normalise(map: torch.Tensor) -> torch.Tensor:
 
     Zero stays zero (a min-max scaling would move it) and a map without positive evidence
     stays empty. Raises ValueError for NaN or infinite values. Notebook 05.
+
+    >>> normalise(torch.tensor([[[-1.0, 2.0, 4.0]]])).tolist()
+    [[[0.0, 0.5, 1.0]]]
     """
     float_tensors(map=map)
     if map.ndim < 2 or 0 in map.shape:

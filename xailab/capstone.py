@@ -20,12 +20,13 @@ def loudest_first(values: np.ndarray, raises: bool) -> np.ndarray:
 
 
 def deletion(
-    predict: Callable, x: pd.Series, background: pd.DataFrame, order: Sequence[int]
+    predict: Callable, x: pd.Series, background: pd.DataFrame, order: Sequence[int] | np.ndarray
 ) -> np.ndarray:
     """(d + 1,): the output while the features of x are forgotten one after another, in this order.
 
     A forgotten feature takes the values of the background rows, and the output is their mean: the
     value function of notebook 3. predict: DataFrame (n, d) -> (n,). Introduced in notebook 13.
+    Raises ValueError for an order that does not fit.
     """
     d = len(x)
     if sorted(order) != list(range(d)):
@@ -68,11 +69,12 @@ def faithfulness(
     return pd.DataFrame(lines, index=X.index)
 
 
-def agreement(a: np.ndarray, b: np.ndarray, k: int = 3) -> pd.DataFrame:
+def agreement(a: Sequence | np.ndarray, b: Sequence | np.ndarray, k: int = 3) -> pd.DataFrame:
     """Do two explanations of the same rows agree? A line a row: rank correlation and top-k overlap.
 
     a, b: (n, d) signed values. rank: Spearman's correlation of the signed values, in [-1, 1].
     overlap: shared features among the k largest |values|, over k. Introduced in notebook 13.
+    Raises ValueError for shapes that do not fit.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape or a.ndim != 2:

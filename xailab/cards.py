@@ -18,7 +18,10 @@ def card(title: str, **fields: object) -> str:
 
 
 def name_of(function: Callable, given: str = "") -> str:
-    """A model's name for the card: the given one, else class and method, else the function's own."""
+    """A model's name for the card: the given one, else class and method, else the function's own.
+
+    Notebook 02.
+    """
     if given:
         return given
     name = getattr(function, "__name__", type(function).__name__)

@@ -26,7 +26,7 @@ EXERCISES: dict[str, Exercise] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What ``check`` found: status is "not attempted", "almost" or "correct"."""
+    """What ``check`` found: status is "not attempted", "almost" or "correct". Notebook 01."""
 
     key: str
     status: str
@@ -64,7 +64,10 @@ def check(key: str, answer: object = None) -> Verdict:
 
 @dataclass(frozen=True)
 class Overview:
-    """All exercises with level, minutes and what is done of them; prints as text and as a table."""
+    """All exercises with level, minutes and what is done of them; prints as text and as a table.
+
+    Notebook 01.
+    """
 
     table: pd.DataFrame
     kept_in: str

@@ -30,6 +30,9 @@ def closest_linear(
     L2, sqrt(sum (dx / scale)^2): dx = (threshold - score) scale^2 w / sum(scale^2 w^2), all features
     move. L1, sum |dx / scale|: only the feature with the largest |w scale| moves.
     Raises ValueError for an unknown norm or weights that are all zero. Introduced in notebook 12.
+
+    >>> closest_linear([1, 3], 0, [0, 0], 3, [1, 1], norm="L1").tolist()
+    [0.0, 1.0]
     """
     w, x, scale = (np.asarray(v, dtype=float) for v in (w, x, scale))
     if norm not in ("L1", "L2"):
@@ -51,7 +54,7 @@ class Rules:
 
     categorical: columns of codes, each change of which costs 1. together: groups of columns whose
     values must stand together in at least ``at_least`` real rows. scale: column -> unit of its
-    cost (None: the standard deviation in the table).
+    cost (None: the standard deviation in the table). Notebook 12.
     """
 
     immutable: tuple[str, ...] = ()
@@ -70,13 +73,16 @@ class Rules:
 def distance(
     rows: np.ndarray, x: np.ndarray, units: np.ndarray, is_category: np.ndarray
 ) -> np.ndarray:
-    """(n,): sum over features of |difference| / unit, or 1 for each category that differs."""
+    """(n,): sum over features of |difference| / unit, or 1 for each category that differs. Notebook 12."""
     apart = np.abs(np.asarray(rows, dtype=float) - x)
     return np.where(is_category, apart > 0, apart / units).sum(-1)
 
 
 def nearest(row: pd.Series, table: pd.DataFrame, rules: Rules) -> float:
-    """Distance from a row to the nearest real row of the table: far means nobody is like that."""
+    """Distance from a row to the nearest real row of the table: far means nobody is like that.
+
+    Notebook 12.
+    """
     kinds = table.columns.isin(rules.categorical)
     return float(distance(table.to_numpy(), row.to_numpy(), rules.units(table), kinds).min())
 
@@ -108,7 +114,10 @@ def candidates(x: pd.Series, table: pd.DataFrame, rules: Rules) -> dict[str, np.
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """One answer: the changed row, the model's output there, what it cost, how far from real rows."""
+    """One answer: the changed row, the model's output there, what it cost, how far from real rows.
+
+    Notebook 12.
+    """
 
     row: pd.Series
     prediction: float
@@ -132,7 +141,7 @@ def _value(feature: str, value: float, categories) -> str:
 
 @dataclass(frozen=True)
 class Counterfactuals:
-    """Answers for one row, the fewest changes first, each with another set of features."""
+    """Answers for one row, the fewest changes first, each with another set of features. Notebook 12."""
 
     answers: tuple[Counterfactual, ...]
     x: pd.Series
@@ -151,6 +160,7 @@ class Counterfactuals:
 
     @property
     def best(self) -> Counterfactual:
+        """The first answer, with the fewest changes."""
         if not self.answers:
             raise ValueError(
                 f"No change of at most {self.max_changes} features reaches {self.threshold:g}; "

@@ -40,7 +40,7 @@ RELATIONSHIP = ("Not-in-family", "Unmarried", "Other-relative", "Own-child", "Hu
 
 
 def data_dir() -> Path:
-    """The folder that holds the course's data files."""
+    """The folder that holds the course's data files. Notebook 01."""
     default = Path(__file__).resolve().parents[1] / "data"
     return Path(os.environ.get("XAILAB_DATA", default))
 
@@ -195,7 +195,7 @@ def scenes(
 
 
 def photo(name: str) -> Photo:
-    """The photograph with this name; an unknown name is a ValueError that offers near ones."""
+    """The photograph with this name; an unknown name is a ValueError that offers near ones. Notebook 04."""
     entries = {entry["name"]: entry for entry in _catalogue()}
     if name not in entries:
         near = difflib.get_close_matches(str(name), entries, n=3, cutoff=0.0)

@@ -42,7 +42,7 @@ VOC_NAMES = (
 
 @dataclass(frozen=True)
 class Lazy(Sequence):
-    """A sequence that makes item i when it is asked for: make(keys[i])."""
+    """A sequence that makes item i when it is asked for: make(keys[i]). Notebook 06."""
 
     keys: tuple
     make: Callable

@@ -38,7 +38,7 @@ INKS = {"orange and blue": (RAISES, LOWERS), "black and grey": ("#1a1a1a", "#b0b
 def style() -> None:
     """The course's figure settings, called once in a notebook's first cell.
 
-    Figures shown after it carry their text equivalent (``figure_text``).
+    Figures shown after it carry their text equivalent (``figure_text``). Notebook 01.
     """
     figure_text.turn_on()
     plt.rcParams.update({

@@ -18,6 +18,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
@@ -110,11 +111,11 @@ def _teaching_note(key: str) -> str:
     )
 
 
-def _shown(answer: object) -> str:
+def _shown(answer: Any) -> str:
     """A wrong answer for a table's cell: a value as it is, a lambda by its formula."""
     text = repr(answer)
     if callable(answer):
-        tree = ast.parse(inspect.getsource(inspect.getmodule(answer)))
+        tree = ast.parse(inspect.getsource(sys.modules[answer.__module__]))
         line = answer.__code__.co_firstlineno
         bodies = [
             node.body

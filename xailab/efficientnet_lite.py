@@ -76,6 +76,7 @@ class EfficientNetLite(nn.Module):
         self.classifier = nn.Linear(1280, n_classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) -> (B, n_classes) logits."""
         return self.classifier(self.pool(self.head(self.blocks(self.stem(x)))).flatten(1))
 
     def fused(self) -> "EfficientNetLite":

@@ -53,7 +53,7 @@ __all__ = [
 
 
 def progress_line(done: int, total: int) -> None:
-    """Say on stderr how far a run has come."""
+    """Say on stderr how far a run has come. Notebook 06."""
     end = "\n" if done == total else ""
     print(f"\r{done} of {total} pictures", end=end, file=sys.stderr, flush=True)
 
@@ -120,7 +120,10 @@ def run(
 
 
 def item_name(items: Sequence, i: int) -> str:
-    """The name of item i, from a lazy sequence's keys where it has them, so no picture is read."""
+    """The name of item i, from a lazy sequence's keys where it has them, so no picture is read.
+
+    Notebook 06.
+    """
     keys = getattr(items, "keys", None)
     if not isinstance(keys, tuple):
         return str(items[i].name)

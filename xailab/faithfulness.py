@@ -29,7 +29,7 @@ class Curve:
     """How the score moves while pixels are taken away (or put back), most marked first.
 
     fractions: (steps + 1,), shares of the pixels changed. scores: (steps + 1,), in units of
-    ``output``. fill: what stands in for a removed pixel.
+    ``output``. fill: what stands in for a removed pixel. Notebook 07.
     """
 
     fractions: np.ndarray
@@ -48,6 +48,7 @@ def baseline(x: torch.Tensor, fill: str | torch.Tensor = "blur") -> torch.Tensor
 
     "blur": the picture so blurred that only colours are left. "mean": its mean colour.
     "zero": the network's zero, a mid grey. A tensor is taken as it is. Notebook 07.
+    Raises ValueError for another fill.
     """
     if isinstance(fill, torch.Tensor):
         if (
@@ -163,6 +164,7 @@ def average_drop(
     x: (B, C, H, W), heatmaps: (B, H, W) in [0, 1], target: (B,). P: the class probability. Its mean
     over pictures is the average drop; small is called good, and the map that keeps everything
     scores a perfect 0. Chattopadhay et al. 2018, section 4.1. Notebook 07.
+    Raises ValueError for shapes that do not fit.
     """
     net = network(model)
     picture_batch(x, net)
@@ -187,6 +189,7 @@ def map_similarity(a: np.ndarray, b: np.ndarray, stride: int = 1) -> float:
     """Spearman's rank correlation of two heat maps, in [-1, 1]; 0 where one is constant. Notebook 07.
 
     stride: 4 compares every fourth pixel of every fourth row, enough for smooth maps.
+    Raises ValueError for maps of two shapes or with NaN.
     """
     a, b, stride = floats("a", a), floats("b", b), count("stride", stride)
     if a.shape != b.shape or not a.size:
@@ -210,7 +213,7 @@ class Ladder:
     """What became of the maps while the network was randomised from the top.
 
     layers: the rungs, "as trained" first. maps: method -> (rungs, B, H, W).
-    similarity: method -> (rungs, B), rank correlation with the map of the trained network.
+    similarity: method -> (rungs, B), rank correlation with the map of the trained network. Notebook 07.
     """
 
     layers: tuple[str, ...]
@@ -280,6 +283,7 @@ def stability(
     explain: (B, 3, H, W) -> {method: (B, H, W)}. noise: standard deviation, in units of x's
     own. Keep the target fixed in ``explain``. High is stable, not right: a constant map is
     perfectly stable. After Alvarez-Melis & Jaakkola 2018. Notebook 07.
+    Raises ValueError for a noise that is not positive.
     """
     repeats = count("repeats", repeats)
     if not noise > 0:

@@ -45,7 +45,7 @@ class Record:
 
     model: the network. activations: what the layer returned, detached, for a convolution (B, K, h, w).
     gradients: d(score) / d(activations), of the same shape.
-    tail(edited): the model's output had the layer returned ``edited`` instead.
+    tail(edited): the model's output had the layer returned ``edited`` instead. Notebook 05.
     """
 
     def __init__(self, model: nn.Module, name: str):
@@ -57,6 +57,7 @@ class Record:
 
     @property
     def activations(self) -> torch.Tensor:
+        """What the layer returned, detached. Raises RuntimeError when it did not run."""
         if self._leaf is None:
             raise RuntimeError(
                 f"The layer {self._name!r} did not run; call the model inside `with record(...)`, "
@@ -66,6 +67,7 @@ class Record:
 
     @property
     def gradients(self) -> torch.Tensor:
+        """d(score) / d(activations). Raises RuntimeError when nothing was run backward."""
         gradients = self._gradients if self._gradients is not None else self._leaf_gradient()
         if gradients is None:
             raise RuntimeError(
@@ -182,7 +184,7 @@ def spatial_layers(
 ) -> dict[str, tuple[int, int, int]]:
     """Layers that return (B, K, h, w) maps with h, w > 1, in the order they run: name -> (K, h, w).
 
-    x: an input of the model. depth: how many dots deep to look (layer4.2 is 2).
+    x: an input of the model. depth: how many dots deep to look (layer4.2 is 2). Notebook 05.
     """
     found: dict[str, tuple[int, int, int]] = {}
     with ExitStack() as stack:

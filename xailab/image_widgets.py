@@ -62,6 +62,7 @@ def cam_explorer(
     image: what ``CNN.view`` takes. layer: where to begin, None for the last. controls: method,
     layer, target. The readout names the score, the map's size and how much of the picture lies
     above half of the maximum. Introduced in notebook 05.
+    Raises ValueError for an unknown layer.
     """
     view, x = cnn.view(image), cnn.preprocess(image)
     p = cnn.predict_proba([view])[0]

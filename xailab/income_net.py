@@ -16,7 +16,10 @@ __all__ = ["IncomeNet", "one_thread", "train_income_net"]
 
 @contextmanager
 def one_thread():
-    """Run small networks on one thread: for them, waiting for a second one costs more than it gives."""
+    """Run small networks on one thread: for them, waiting for a second one costs more than it gives.
+
+    Notebook 01.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -50,6 +53,7 @@ class IncomeNet(nn.Module):
         self.sigmoid = nn.Sigmoid()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, d) -> (n, 1) probabilities."""
         return self.sigmoid(self.log_odds(x))
 
     def log_odds(self, x: torch.Tensor) -> torch.Tensor:

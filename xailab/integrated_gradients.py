@@ -20,6 +20,9 @@ def quadrature(n_steps: int, rule: str = "gauss-legendre") -> tuple[np.ndarray, 
     1/n^2 where h is smooth; Gauss-Legendre is exact for polynomials of degree 2 n - 1.
     Both results have shape (n_steps,). Raises ValueError for an unknown rule or too few steps.
     Introduced in notebook 11.
+
+    >>> [v.tolist() for v in quadrature(2, "middle")]
+    [[0.25, 0.75], [0.5, 0.5]]
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, not {rule!r}.")
@@ -65,7 +68,7 @@ class PathAttribution:
     """Integrated gradients of one input.
 
     values: shaped as the input, in units of the score. base, score: S at the baseline and at the
-    input. gap: sum(values) - (score - base), zero for an exact integral (completeness).
+    input. gap: sum(values) - (score - base), zero for an exact integral (completeness). Notebook 11.
     """
 
     values: np.ndarray
@@ -79,6 +82,7 @@ class PathAttribution:
 
     @property
     def gap(self) -> float:
+        """sum(values) - (score - base)."""
         return float(self.values.sum() - (self.score - self.base))
 
     @property

@@ -15,7 +15,7 @@ __all__ = [
 
 
 class Interval(NamedTuple):
-    """A mean with its bootstrap interval and the number of values behind it."""
+    """A mean with its bootstrap interval and the number of values behind it. Notebook 01."""
 
     mean: float
     low: float
@@ -87,6 +87,9 @@ def sign_flip_test(
     a coin's: p is the share of sign patterns with |mean(s_i d_i)| >= |mean(d_i)|. All 2^n
     patterns up to n = 14, ``n_resamples`` drawn ones (and the observed one) beyond.
     Raises ValueError when a and b differ in length. Fisher 1935. Notebook 06.
+
+    >>> sign_flip_test([1, 2, 3], [0, 0, 0])  # all signs alike: 2 of 8 patterns
+    0.25
     """
     d = _paired(a, b)
     n = len(d)
@@ -104,6 +107,10 @@ def holm(p: Sequence[float]) -> np.ndarray:
 
     Kept increasing and at most 1; rejecting where the result is below 0.05 makes a false alarm
     anywhere among the m tests in at most 5 % of such tables. Holm 1979. Notebook 06.
+    Raises ValueError for what is no probability.
+
+    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
     """
     given = floats("p", p).ravel()
     if not ((given >= 0) & (given <= 1)).all():
@@ -120,6 +127,7 @@ def compare(
 
     scores: method -> (n,), item by item in the same order. Columns: difference, low, high (of
     the mean difference, one pair at a time), p (sign flips), p_holm, told_apart. Notebook 06.
+    Raises ValueError for fewer than two methods or other items.
     """
     if not isinstance(scores, Mapping) or len(scores) < 2:
         raise ValueError("scores must map two or more methods to their values, item by item.")

@@ -109,7 +109,7 @@ def draw_masks(
 def apply_mask(
     image: np.ndarray, hidden_image: np.ndarray, segments: np.ndarray, row: np.ndarray
 ) -> np.ndarray:
-    """The image with the superpixels of row's zeros hidden, uint8 (H, W, 3)."""
+    """The image with the superpixels of row's zeros hidden, uint8 (H, W, 3). Notebook 04."""
     return np.where(row[segments][..., None] == 1, image, hidden_image)
 
 
@@ -119,7 +119,7 @@ class SuperpixelModel:
 
     weights: (m,), in units of probability: what showing the superpixel adds. segments: (H, W).
     local_prediction is the line's value for the whole image, model_prediction the model's own;
-    r2 tells how well the line fits. The other fields are the settings it was made with.
+    r2 tells how well the line fits. The other fields are the settings it was made with. Notebook 04.
     """
 
     weights: np.ndarray

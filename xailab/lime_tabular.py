@@ -23,7 +23,7 @@ class Neighbourhood:
     samples: (n, d) rows in the table's own units. Z: (n, d) the same rows as the line sees
     them: 1 where the sample shares the explained row's bin or category (or, not
     discretised, the distance from the mean in standard deviations).
-    conditions: (d,) what Z_j = 1 means, for example "28 < Age <= 37".
+    conditions: (d,) what Z_j = 1 means, for example "28 < Age <= 37". Notebook 02.
     """
 
     samples: np.ndarray
@@ -38,7 +38,7 @@ class LocalModel:
     weights: (d,) in the order of the table's columns, in units of the model's output
     (probability): what meeting the condition adds. local_prediction: the line's value at the
     row; model_prediction: the model's own; r2: how well the line fits the weighted samples.
-    The other fields are the settings it was made with.
+    The other fields are the settings it was made with. Notebook 02.
     """
 
     features: tuple[str, ...]

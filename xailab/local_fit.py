@@ -14,6 +14,10 @@ def exponential_kernel(distance: np.ndarray, width: float) -> np.ndarray:
 
     Written as the lime package has it, sqrt(exp(-d^2 / width^2)), it is the same number.
     Ribeiro et al. 2016, section 3.4. Introduced in notebook 02.
+    Raises ValueError for a width that is not positive.
+
+    >>> float(exponential_kernel(np.array(1.0), width=1.0).round(4))
+    0.6065
     """
     if not isinstance(width, int | float | np.number) or not 0 < width < np.inf:
         raise ValueError(f"kernel_width must be a positive number, not {short(width)}.")
@@ -22,7 +26,7 @@ def exponential_kernel(distance: np.ndarray, width: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LinearFit:
-    """weights (d,), intercept and weighted R^2 of a local linear model."""
+    """weights (d,), intercept and weighted R^2 of a local linear model. Notebook 02."""
 
     weights: np.ndarray
     intercept: float
@@ -36,6 +40,7 @@ def fit(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, alpha: float =
     w = (Z' P Z + alpha I)^-1 Z' P y, P the diagonal of the sample weights.
     Z: (n, d). y, sample_weights: (n,). R^2 is weighted too, and 0 when y is constant.
     Introduced in notebook 02; agrees with sklearn.linear_model.Ridge.
+    Raises ValueError when all weights are 0.
     """
     total = sample_weights.sum()
     if not total > 0:

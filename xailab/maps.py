@@ -40,7 +40,10 @@ def from_channels_last(A: torch.Tensor) -> torch.Tensor:
 
 
 def as_maps(output: torch.Tensor, reshape: Callable | None, x: torch.Tensor) -> torch.Tensor:
-    """The layer's output as maps (B, K, h, w), or one sentence that says why it has none."""
+    """The layer's output as maps (B, K, h, w), or one sentence that says why it has none. Notebook 09.
+
+    Raises ValueError for a layer without maps.
+    """
     maps = output if reshape is None else reshape(output)
     shape = tuple(output.shape)
     if reshape is None and maps.ndim != 4:

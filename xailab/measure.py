@@ -34,7 +34,7 @@ class Seen:
     """An item as the network saw it: resized, cropped, and how much of the object that left.
 
     image: (H, W, 3) uint8. mask: (H, W) bool. kept: the share of the object's pixels inside the
-    crop. size: the share of the view that is object.
+    crop. size: the share of the view that is object. Notebook 06.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Seen:
 
     @property
     def size(self) -> float:
+        """The share of the view that is object."""
         return float(self.mask.mean())
 
 
@@ -52,6 +53,7 @@ def see(cnn, items: Iterable, least: float = 0.5) -> tuple[Seen, ...]:
     """The items as the network sees them, without those of which the crop leaves less than ``least``.
 
     The rule looks at masks only, never at a heat map, so it cannot favour a method. Notebook 06.
+    Raises TypeError and ValueError for items that lack something or do not fit.
     """
     if not isinstance(least, int | float | np.number) or not 0 <= least <= 1:
         raise ValueError(f"least must be a share from 0 to 1, not {short(least)}.")

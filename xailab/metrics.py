@@ -45,7 +45,7 @@ LOCALISATION = ("saliency", "iou", "recall", "precision", "f1")
 def region(heatmap: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     """The marked region, bool (H, W): {h >= threshold * max(h)}; empty for an all-zero map.
 
-    Raises ValueError for a threshold outside (0, 1] or a map that is not finite and >= 0.
+    Raises ValueError for a threshold outside (0, 1] or a map that is not finite and >= 0. Notebook 06.
     """
     h = _heat(heatmap)
     if not isinstance(threshold, int | float | np.number) or not 0 < threshold <= 1:
@@ -86,7 +86,11 @@ def _check_mask(heatmap, mask) -> np.ndarray:
 
 
 def iou(heatmap: np.ndarray, mask: np.ndarray, threshold: float = 0.5) -> float:
-    """Intersection over union, |CAM & GT| / |CAM | GT|, in [0, 1]. Notebook 06."""
+    """Intersection over union, |CAM & GT| / |CAM | GT|, in [0, 1]. Notebook 06.
+
+    >>> iou(np.array([[1.0, 0.8, 0.2]]), np.array([[True, False, False]]))
+    0.5
+    """
     both, marked, on_object = _counts(heatmap, mask, threshold)
     return both / (marked + on_object - both)
 
@@ -118,7 +122,7 @@ def saliency_score(heatmap: np.ndarray, mask: np.ndarray) -> float:
 
 
 def localisation(heatmap: np.ndarray, mask: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
-    """The five localisation metrics of one heat map: saliency, iou, recall, precision, f1."""
+    """The five localisation metrics of one heat map: saliency, iou, recall, precision, f1. Notebook 06."""
     score = saliency_score(heatmap, mask)
     with warnings.catch_warnings():  # said once is enough
         warnings.simplefilter("ignore")
@@ -162,6 +166,7 @@ def best_threshold(curves: np.ndarray, thresholds: Sequence[float]) -> float:
 
     Choose it on some items and report on others: chosen on the items it is reported on, it
     flatters (Choe et al. 2020).
+    Raises ValueError for shapes that do not fit.
     """
     curves = floats("curves", curves)
     if curves.ndim != 2 or curves.shape[1] != len(thresholds) or not len(curves):
@@ -200,6 +205,7 @@ def parts_found(heatmap: np.ndarray, masks: Sequence[np.ndarray], threshold: flo
     """The share of objects that the marked region touches: how many instances it finds. Notebook 06.
 
     masks: one (H, W) bool array for each object.
+    Raises ValueError without masks.
     """
     marked = region(heatmap, threshold)
     if not len(masks):
@@ -211,6 +217,9 @@ def grid_share(heatmap: np.ndarray, cell: int, side: int = 2) -> float:
     """The share of the heat in one cell of a side x side grid, counted row by row; chance 1/side^2.
 
     Bohle et al. 2021. Raises ValueError when the cell or the size does not fit. Notebook 06.
+
+    >>> grid_share(np.array([[3.0, 1], [0, 0]]), cell=0)
+    0.75
     """
     h = floats("heatmap", heatmap)
     if (
@@ -229,7 +238,13 @@ def grid_share(heatmap: np.ndarray, cell: int, side: int = 2) -> float:
 
 
 def box_mask(mask: np.ndarray) -> np.ndarray:
-    """The smallest upright box around the mask, filled: (H, W) bool. Notebook 06."""
+    """The smallest upright box around the mask, filled: (H, W) bool. Notebook 06.
+
+    Raises ValueError for an empty mask.
+
+    >>> int(box_mask(np.eye(3)).sum())
+    9
+    """
     mask = object_mask(mask)
     if not mask.any():
         raise ValueError("The mask is empty: without an object there is no box.")

@@ -37,7 +37,10 @@ def levels(heatmap: np.ndarray) -> np.ndarray:
 
 
 class Handle:
-    """One control of the overlay by the names ipywidgets uses: value, options or min, max, step."""
+    """One control of the overlay by the names ipywidgets uses: value, options or min, max, step.
+
+    Notebook 06.
+    """
 
     def __init__(self, owner: traitlets.HasTraits, name: str, **settings):
         self._owner, self._name = owner, name
@@ -45,6 +48,7 @@ class Handle:
 
     @property
     def value(self):
+        """What the control is set to; setting it draws."""
         return getattr(self._owner, self._name)
 
     @value.setter

@@ -59,6 +59,10 @@ def encode(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]
     alphabetical order; categories maps each to the names of its codes, and can be handed to
     ``lime_tabular.explain(categorical=...)``. Raises TypeError for anything but a DataFrame and
     ValueError for an empty one, missing values, or two columns of one name. Notebook 08.
+
+    >>> X, categories = encode(pd.DataFrame({"sex": ["m", "f"], "age": [30, 40]}))
+    >>> X["sex"].tolist(), categories
+    ([1.0, 0.0], {'sex': ('f', 'm')})
     """
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(

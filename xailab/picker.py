@@ -96,6 +96,7 @@ class Picker(anywidget.AnyWidget):
 
     @property
     def text(self) -> str:
+        """The sentence of the picture that is shown."""
         return self.says[self._place]
 
     @property

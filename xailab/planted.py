@@ -23,7 +23,7 @@ ORANGE, BLUE, GREEN, SAND = (230, 120, 20), (40, 90, 200), (60, 150, 70), (215, 
 class PlantedPicture:
     """image: (H, W, 3) uint8. object, ground: (H, W) bool masks, each other's complement.
 
-    target: 0 for an orange disc, 1 for a blue square.
+    target: 0 for an orange disc, 1 for a blue square. Notebook 05.
     """
 
     image: np.ndarray

@@ -38,7 +38,7 @@ __all__ = [
 
 
 def photo(image: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
-    """A picture without axes. image: (H, W, 3) uint8 or (H, W) grey."""
+    """A picture without axes. image: (H, W, 3) uint8 or (H, W) grey. Notebook 04."""
     ax = axes_or_new(ax, height=3.2, width=3.2)
     ax.imshow(image, cmap="gray")
     ax.set_title(title)
@@ -47,7 +47,10 @@ def photo(image: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
 
 
 def heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
-    """A heat map on the fixed scale 0 to 1: black is no evidence, so an empty map looks empty."""
+    """A heat map on the fixed scale 0 to 1: black is no evidence, so an empty map looks empty.
+
+    Notebook 04.
+    """
     ax = axes_or_new(ax, height=3.2, width=3.2)
     ax.imshow(h, cmap=HEAT, vmin=0, vmax=1)
     ax.set_title(title)
@@ -81,7 +84,10 @@ def boxed(
     image: np.ndarray, h: np.ndarray, mask: np.ndarray, threshold: float = 0.5, title: str = "",
     ax: Axes | None = None, *, cmap: str = HEAT,
 ) -> Axes:  # fmt: skip
-    """The overlay with the object's box (white) and the outline of the marked region (blue)."""
+    """The overlay with the object's box (white) and the outline of the marked region (blue).
+
+    Notebook 06.
+    """
     ax = overlay(image, h, title, ax, cmap=cmap)
     ys, xs = np.nonzero(mask)
     corners = (xs.min(), ys.min()), np.ptp(xs) + 1, np.ptp(ys) + 1
@@ -94,7 +100,7 @@ def boxed(
 def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: float = 1.7):
     """Pictures in rows and columns with their names; returns the array of Axes.
 
-    rows: name -> pictures (uint8) in the order of ``columns``.
+    rows: name -> pictures (uint8) in the order of ``columns``. Notebook 05.
     """
     _, axes = plt.subplots(
         len(rows), len(columns), squeeze=False, layout="constrained",

@@ -21,7 +21,7 @@ BETTER = {"almost": 1, "correct": 2}
 
 
 def location() -> Path | None:
-    """The progress file, or None when nothing shall be kept."""
+    """The progress file, or None when nothing shall be kept. Notebook 01."""
     said = os.environ.get("XAILAB_PROGRESS", "").strip()
     if said.lower() == "off":
         return None
@@ -34,7 +34,7 @@ def location() -> Path | None:
 def read(path: Path | None = None) -> dict[str, dict]:
     """Entries by key: status, first (date of that status), last (date of the last try), tries.
 
-    Empty where there is no file, or none that this version can read.
+    Empty where there is no file, or none that this version can read. Notebook 01.
     """
     path = path or location()
     try:
@@ -47,7 +47,7 @@ def record(key: str, status: str) -> str:
     """Add one try to the file; returns a sentence for the student when something went wrong, or "".
 
     status: "almost" or "correct". What was correct stays correct. Two notebooks may write at once:
-    a lock orders them, and each reads the file anew before it writes. Never raises OSError.
+    a lock orders them, and each reads the file anew before it writes. Never raises OSError. Notebook 01.
     """
     path = location()
     if path is None or _in_solution_cell():

@@ -31,7 +31,7 @@ QUIZZES = Path(__file__).parent / "quizzes"
 
 @dataclass(frozen=True)
 class Option:
-    """One answer: its text, whether it is right, and the reason for that."""
+    """One answer: its text, whether it is right, and the reason for that. Notebook 04."""
 
     text: str
     reason: str
@@ -40,7 +40,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its options, of which exactly one is right."""
+    """A question with its options, of which exactly one is right. Notebook 04."""
 
     key: str
     text: str
@@ -71,7 +71,7 @@ def parse(questions: Sequence[dict]) -> tuple[Question, ...]:
     """Questions out of plain data, checked. Raises ValueError naming the question that is at fault.
 
     At fault is a question with less than two options, other than one right option, an option without
-    a text or a reason, an option or key that stands twice, or an unknown field.
+    a text or a reason, an option or key that stands twice, or an unknown field. Notebook 04.
     """
     made = []
     for place, given in enumerate(questions):
@@ -185,6 +185,7 @@ class Quiz(anywidget.AnyWidget):
 
     @property
     def value(self) -> str:
+        """The text, as a panel's readout has it."""
         return self.text
 
     def __repr__(self) -> str:

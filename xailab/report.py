@@ -19,7 +19,7 @@ __all__ = ["Finding", "Report", "build", "lint"]
 
 
 class Finding(NamedTuple):
-    """Something a report should say and does not, or says and should not."""
+    """Something a report should say and does not, or says and should not. Notebook 07."""
 
     rule: str
     message: str
@@ -192,6 +192,9 @@ def lint(text: str | Report, about: str = "pictures") -> list[Finding]:
     about: "pictures" for heat maps (notebook 07), "table" for attributions of rows (notebook 13).
     The linter reads words and numbers, not truth: it finds what is missing, not what is wrong.
     Raises TypeError for anything but a text or a Report, ValueError for another ``about``.
+
+    >>> [finding.rule for finding in lint("Grad-CAM is always best.")][-1]
+    'overclaim'
     """
     if about not in ("pictures", "table"):
         raise ValueError(f'about must be "pictures" or "table", not {about!r}.')

@@ -23,7 +23,7 @@ class Store:
     """The finished rows of one results file (None: in memory only) made with one set of settings.
 
     Raises ValueError for another suffix than .csv and .parquet, for a file that holds no results or
-    was made with other settings, FileNotFoundError for a folder that is not there.
+    was made with other settings, FileNotFoundError for a folder that is not there. Notebook 06.
     """
 
     def __init__(self, path: str | Path | None, settings: dict):

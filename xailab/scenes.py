@@ -159,7 +159,10 @@ def _compose(name, photos, shares, same_class, size, rng) -> Scene:
 
 
 def grid_quartets(targets: Sequence[int], n: int, seed: int = 0) -> np.ndarray:
-    """n times four positions in ``targets`` whose classes all differ: (n, 4) ints. Notebook 06."""
+    """n times four positions in ``targets`` whose classes all differ: (n, 4) ints. Notebook 06.
+
+    Raises ValueError for fewer than four classes.
+    """
     targets = np.asarray(targets)
     if len(set(targets.tolist())) < 4:
         raise ValueError("A grid needs pictures of at least four classes.")
@@ -176,6 +179,7 @@ def tile(x: "torch.Tensor") -> "torch.Tensor":
     """Four inputs as one picture of 2 x 2: (4, C, H, W) -> (1, C, 2H, 2W), row by row. Notebook 06.
 
     A network that ends in global average pooling takes the larger picture as it is.
+    Raises ValueError for another number of inputs.
     """
     if x.ndim != 4 or len(x) != 4:
         raise ValueError(f"tile takes four inputs (4, C, H, W), not {tuple(x.shape)}.")

@@ -30,6 +30,9 @@ def shapley_from_values(v: np.ndarray) -> np.ndarray:
     v[c] is the value of the coalition whose members are the bits set in c (bit i: player i).
     phi_i = sum over S without i of |S|! (d - |S| - 1)! / d! * (v(S + i) - v(S)).
     Raises ValueError unless len(v) is a power of two. Shapley 1953. Notebook 03.
+
+    >>> shapley_from_values([0, 1, 2, 4]).tolist()  # v of {}, a, b, ab
+    [1.5, 2.5]
     """
     v = floats("v", v)
     d = len(v).bit_length() - 1 if v.ndim == 1 else 0
@@ -62,7 +65,10 @@ def coalition_values(
     coalitions: np.ndarray,
     wrap=np.asarray,
 ) -> np.ndarray:
-    """v(S) of coalitions given as rows of booleans (m, d): mean_b f(x_S, b_rest). Notebook 03."""
+    """v(S) of coalitions given as rows of booleans (m, d): mean_b f(x_S, b_rest). Notebook 03.
+
+    Raises ValueError for shapes that do not fit.
+    """
     if coalitions.shape[1:] != np.shape(x) or len(background) == 0:
         raise ValueError(
             f"coalitions must have shape (m, {len(x)}), one bool a feature, and the background rows; "
@@ -179,7 +185,10 @@ def exact(
 def exact_rows(
     predict: Callable, X, background, *, output: str = "model output", model: str = ""
 ) -> Attributions:
-    """``exact`` for every row of X (m, d): what the global plots are drawn from. Notebook 03."""
+    """``exact`` for every row of X (m, d): what the global plots are drawn from. Notebook 03.
+
+    Raises ValueError for shapes that do not fit.
+    """
     if getattr(X, "ndim", 0) != 2 or len(X) == 0:
         raise ValueError("X must hold one row or more, shape (m, d); a single row goes to exact().")
     names, own = getattr(background, "columns", None), getattr(X, "columns", None)

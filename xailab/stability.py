@@ -18,7 +18,7 @@ BAR = {"r2": 0.5, "gap": 0.1, "jaccard": 0.8}
 
 
 def top_k(weights: np.ndarray, k: int) -> np.ndarray:
-    """The columns of the k largest |weights|, first to k-th; ties go to the earlier column."""
+    """The columns of the k largest |weights|, first to k-th; ties go to the earlier column. Notebook 02."""
     return np.argsort(-np.abs(weights), kind="stable")[:k]
 
 
@@ -26,6 +26,10 @@ def jaccard(weights: np.ndarray, k: int) -> float:
     """Mean over all pairs of runs of |A & B| / |A | B|, A and B the runs' top k columns, in [0, 1].
 
     weights: (runs, d), two runs at least. 1: all runs name the same k. Notebook 02.
+    Raises ValueError for fewer than two runs or a k that does not fit.
+
+    >>> jaccard([[3, 2, 0], [3, 0, 2]], k=2)  # {0, 1} and {0, 2}
+    0.3333333333333333
     """
     weights = floats("weights", weights)
     if weights.ndim != 2 or len(weights) < 2:
@@ -40,7 +44,7 @@ def jaccard(weights: np.ndarray, k: int) -> float:
 class Stability:
     """Explanations of one row by the same method with different seeds.
 
-    runs: the LocalModels. k: how many features one would report.
+    runs: the LocalModels. k: how many features one would report. Notebook 02.
     """
 
     runs: tuple
@@ -48,11 +52,12 @@ class Stability:
 
     @property
     def weights(self) -> np.ndarray:
-        """(runs, d)."""
+        """(runs, d): the weights of each run."""
         return np.array([run.weights for run in self.runs])
 
     @property
     def r2(self) -> float:
+        """Mean R2 of the runs."""
         return float(np.mean([run.r2 for run in self.runs]))
 
     @property
@@ -62,6 +67,7 @@ class Stability:
 
     @property
     def jaccard(self) -> float:
+        """Mean Jaccard index of the runs' top k."""
         return jaccard(self.weights, self.k)
 
     def table(self) -> pd.DataFrame:
@@ -90,9 +96,11 @@ class Stability:
 
     @property
     def reportable(self) -> bool:
+        """Does it clear the bar?"""
         return not self.faults()
 
     def card(self) -> str:
+        """The figures and the verdict, a line each."""
         return card(
             f"Stability over {len(self.runs)} seeds",
             R2=f"{self.r2:.2f}",
@@ -142,6 +150,7 @@ def errors(
     estimate: (size, seed) -> Attribution. truth: the exact Attribution of the same row.
     A line a run: method, size, seed, cost (model evaluations), error (mean |value - true value|, in
     units of the output) and gap (|additivity gap|). Introduced in notebook 08.
+    Raises ValueError when the features differ.
     """
     lines, seeds = [], tuple(seeds)
     for size in sizes:

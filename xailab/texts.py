@@ -30,6 +30,7 @@ def passages(papers: pd.DataFrame, words: int = 120) -> pd.DataFrame:
 
     Columns paper, author, text. What is left over at the end of a paper joins its last passage. Hold
     out whole papers, not passages: neighbours in one paper share its topic. Introduced in notebook 10.
+    Raises ValueError for passages that are too short.
     """
     if words < 1:
         raise ValueError(f"words must be at least 1, not {words}.")
@@ -71,6 +72,7 @@ def held_out(model, cut: pd.DataFrame, by: str = "papers", folds: int = 31, seed
 
     model: a scikit-learn classifier of texts. by: "papers" holds out whole papers, "passages" any
     passages, whose neighbours the model then has read. Introduced in notebook 10.
+    Raises ValueError for an unknown kind of folds.
     """
     if by not in ("papers", "passages"):
         raise ValueError(f'by must be "papers" or "passages", not {by!r}.')

