@@ -9,6 +9,7 @@ import importlib
 import inspect
 import io
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -60,6 +61,8 @@ from xailab import (
     weights,
     widgets,
 )
+
+os.environ["XAILAB_PROGRESS"] = "off"  # a try that nobody made is kept nowhere
 from xailab.hooks import find_layer, record, spatial_layers
 
 # Commands, pages and the course's own furniture: nothing of theirs is a result.
