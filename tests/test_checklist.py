@@ -76,6 +76,6 @@ def test_the_checklist_has_a_row_a_number_and_a_link_a_notebook():
         for n, name in ((23, "03_shap"), (2, "02_lime"), (23, "07_trust"), (23, "07_trust"))
     ]
     text = checklist.page(made)
-    rows = [line for line in text.splitlines() if line.startswith("| ☐")]
-    assert rows[0] == f"| ☐ 2 | Claim 2. | {checklist.CORRECTIONS[2]} | [02](02_lime.ipynb) |"
+    rows = [line for line in text.splitlines() if line.startswith("| ☐\u00a0")]
+    assert rows[0] == f"| ☐\u00a02 | Claim 2. | {checklist.CORRECTIONS[2]} | [02](02_lime.ipynb) |"
     assert rows[1].endswith("| [03](03_shap.ipynb), [07](07_trust.ipynb) |") and len(rows) == 2

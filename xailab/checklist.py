@@ -116,7 +116,7 @@ def page(found: Iterable[Card]) -> str:
     for card in found:
         rows.setdefault(card.number, []).append(card)
     table = [
-        f"| ☐ {number} | {group[0].claim} | {CORRECTIONS[number]} | "
+        f"| ☐\u00a0{number} | {group[0].claim} | {CORRECTIONS[number]} | "
         + ", ".join(dict.fromkeys(f"[{c.notebook[:2]}]({c.notebook}.ipynb)" for c in group))
         + " |"
         for number, group in sorted(rows.items())
