@@ -148,6 +148,25 @@ def test_only_sliders_that_need_a_kernel_stand_still_and_solutions_fold():
     assert alive.cells[1].source == "[five](05_cam_family.ipynb), [data](../data/x.md)"
 
 
+def test_a_picker_takes_the_place_of_the_panel_beside_it():
+    notebook = _notebook_with("@jupyter-widgets/controls")
+    state = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    state |= {name: {"model_module": "anywidget", "state": {}} for name in ("overlay", "picker")}
+    state["picker"]["state"]["says"] = ["a"]
+    views = [
+        {"application/vnd.jupyter.widget-view+json": {"model_id": name}}
+        for name in ("overlay", "m", "picker")
+    ]
+    cell = notebook.cells[0]
+    cell.outputs = [nbformat.v4.new_output("display_data", data=view) for view in views]
+    cell.outputs.append(nbformat.v4.new_output("stream", text="said"))
+    page = website.still(notebook)
+    kept = [o.get("data", {}).get("application/vnd.jupyter.widget-view+json", {}).get("model_id")
+            for o in page.cells[0].outputs]  # fmt: skip
+    assert kept == ["overlay", "picker", None]
+    assert "still-panel" not in page.cells[0].metadata.tags
+
+
 def test_the_gallery_runs_and_fits_a_page():
     page = website.still(course.run(website.PAGES / "gallery.ipynb"))
     widgets = page.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]

@@ -77,8 +77,8 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook as a page: big pictures as JPEG, solutions folded.
 
     Sliders that need a kernel get the tag still-panel: the style sheet hides their controls and says
-    that they come to life in JupyterLab. Widgets of the browser (anywidget) stay alive. Figures keep
-    their text equivalents.
+    that they come to life in JupyterLab. Widgets of the browser (anywidget) stay alive, and a picker
+    takes the place of the panel beside it. Figures keep their text equivalents.
     """
     widgets = notebook.metadata.get("widgets", {}).get(
         "application/vnd.jupyter.widget-state+json", {"state": {}}
@@ -93,6 +93,7 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.metadata["mystnb"] = {"image": {"alt": " ".join(texts)}}
         if "solution" in cell.metadata.get("tags", []):
             cell.metadata["tags"] = [*cell.metadata["tags"], "hide-cell"]
+        _picker_instead(cell, state)
         for output in cell.get("outputs", []):
             course._settle(output)
             course._smaller(output)
@@ -103,6 +104,20 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 cell.metadata["tags"] = [*cell.metadata.get("tags", []), "still-panel"]
     widgets["state"] = {name: state[name] for name in _needed(state, shown)}
     return notebook
+
+
+def _picker_instead(cell: nbformat.NotebookNode, state: dict) -> None:
+    """Where a cell shows a panel and its picker, only the picker: it is alive, and says the same."""
+
+    def model(output) -> dict:
+        view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json", {})
+        return state.get(view.get("model_id"), {})
+
+    outputs = cell.get("outputs", [])
+    if any("says" in model(output).get("state", {}) for output in outputs):
+        cell.outputs = [
+            o for o in outputs if model(o).get("model_module", "anywidget") == "anywidget"
+        ]
 
 
 def _needed(state: dict, shown: set[str]) -> set[str]:
