@@ -181,6 +181,10 @@ EXERCISES: dict[str, Exercise] = {
                 lambda A, g: (g.mean((2, 3), keepdim=True) * A).relu().sum(1),
                 "The ReLU belongs after the sum over channels, not before it.",
             ),
+            (
+                lambda A, g: (g.sum((2, 3), keepdim=True) * A).sum(1).relu(),
+                "The weight is the gradient's mean, not its sum: one picture after scaling, two numbers.",
+            ),
         ],
         hint="One weight a channel: g.mean((2, 3), keepdim=True); the channels are dimension 1.",
     ),
@@ -198,6 +202,10 @@ EXERCISES: dict[str, Exercise] = {
                 "Only positive gradients count: ReLU(g) before the product.",
             ),
             (lambda A, g: (g.relu() * A).sum(1), "The ReLU after the sum is missing."),
+            (
+                lambda A, g: (g.relu() * A).relu().sum(1),
+                "The second ReLU belongs after the sum over channels, not before it.",
+            ),
         ],
         hint="No mean here: every place of every channel has its own weight.",
     ),
