@@ -7,7 +7,7 @@ The house, from the ground up; imports run downwards only:
     images and the last four -> models -> planted
     local_fit -> lime_tabular, lime_image, lime_text -> stability; attribution -> shapley -> capstone
     data -> texts; integrated_gradients; counterfactual; own_table
-    ablation, maps -> cam
+    ablation, maps -> cam; duel
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
     figure_text -> drawing -> table_plots -> plots; panels, overlay -> picker -> widgets, image_widgets
     exercises -> exercises_tables, exercises_images, exercises_beyond; progress -> checks; quiz
