@@ -105,7 +105,7 @@ def _smaller(output: nbformat.NotebookNode, limit: int = 40_000) -> None:
     png = base64.b64decode(output.get("data", {}).get("image/png", ""))
     if len(png) > limit:
         jpeg = io.BytesIO()
-        Image.open(io.BytesIO(png)).convert("RGB").save(jpeg, "JPEG", quality=88, subsampling=0)
+        Image.open(io.BytesIO(png)).convert("RGB").save(jpeg, "JPEG", quality=84, subsampling=0)
         if jpeg.tell() < len(png):
             output.data["image/jpeg"] = base64.b64encode(jpeg.getvalue()).decode()
             del output.data["image/png"]
