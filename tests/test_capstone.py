@@ -32,9 +32,9 @@ def test_a_forgotten_feature_takes_the_backgrounds_values():
 def test_the_true_order_scores_highest_and_its_reverse_lowest():
     truth = X.to_numpy() * W
     found = capstone.faithfulness(linear, X, B, {"truth": truth, "blind": np.ones((2, 3))})
-    # row 0: after one feature 3 of 6 are gone, after two 5 of 6; backwards 1 of 6 and 3 of 6
-    assert found.loc[0, "truth"] == pytest.approx((3 / 6 + 5 / 6) / 2)
-    assert found.loc[0, "reversed"] == pytest.approx((1 / 6 + 3 / 6) / 2)
+    # row 0, output 6: after one feature 3 are gone, after two 5; backwards 1 and 3
+    assert found.loc[0, "truth"] == pytest.approx((3 + 5) / 2)
+    assert found.loc[0, "reversed"] == pytest.approx((1 + 3) / 2)
     assert (found["truth"] >= found["random order"]).all()
     assert list(found.columns) == ["truth", "blind", "random order", "reversed"]
 
@@ -44,10 +44,11 @@ def test_a_lowered_output_is_ordered_by_what_lowers_it():
     assert list(capstone.loudest_first([1, -2, 3], False)) == [1, 0, 2]
 
 
-def test_a_row_like_the_background_has_no_score():
-    same = pd.DataFrame(np.zeros((1, 3)), columns=list("abc"))
-    found = capstone.faithfulness(linear, same, B, {"m": np.zeros((1, 3))})
-    assert found.isna().all(axis=None)
+def test_a_lowered_answer_is_counted_the_other_way_round():
+    low = pd.DataFrame([[-1.0, -1, -1]], columns=list("abc"))
+    found = capstone.faithfulness(linear, low, B, {"truth": -W[None]})
+    assert found["truth"].item() == pytest.approx(4)
+    assert found["reversed"].item() == pytest.approx(2)
 
 
 def test_agreement_of_equal_and_of_opposite_values():

@@ -43,29 +43,26 @@ def faithfulness(
     predict: Callable, X: pd.DataFrame, background: pd.DataFrame,
     explanations: Mapping[str, np.ndarray], seed: int = 0,
 ) -> pd.DataFrame:  # fmt: skip
-    """How fast each method's order takes an output to the background's: (rows of X, methods).
+    """How much of an output each method's order takes away, on average on the way: (rows, methods).
 
-    The area between the output of the row and the deletion curve, as a share of the whole way: 1 if
-    the first feature alone did it all, 0 if only the last did; outside that range where the curve
-    overshoots on its way. explanations: method -> (n, d) signed
-    values. Two columns are controls: "random order" and "reversed", the first method backwards.
-    Rows whose output equals the background's mean are missing values. Introduced in notebook 13.
+    The mean over the steps of the deletion curve of (output - curve), counted towards the
+    background's mean, in units of the output: high when the features forgotten first carried the
+    answer. explanations: method -> (n, d) signed values. Two columns are controls: "random order" and
+    "reversed", the first method backwards. Introduced in notebook 13.
     """
     rng, lines = np.random.default_rng(seed), []
     base = float(np.mean(predict(background)))
     outputs = np.asarray(predict(X), dtype=float)
     first = next(iter(explanations))
     for i, (output, (_, x)) in enumerate(zip(outputs, X.iterrows(), strict=True)):
-        orders = {
-            name: loudest_first(values[i], output > base) for name, values in explanations.items()
-        }
+        raises = output > base
+        orders = {name: loudest_first(values[i], raises) for name, values in explanations.items()}
         orders |= {"random order": rng.permutation(len(x)), "reversed": orders[first][::-1]}
-        way = output - base
-        lines.append({
-            name: np.mean((output - deletion(predict, x, background, order)[1:-1]) / way)
-            if abs(way) > 1e-9 else np.nan
+        lost = {
+            name: np.mean(output - deletion(predict, x, background, order)[1:-1])
             for name, order in orders.items()
-        })  # fmt: skip
+        }
+        lines.append({name: value if raises else -value for name, value in lost.items()})
     return pd.DataFrame(lines, index=X.index)
 
 
