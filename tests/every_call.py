@@ -247,6 +247,9 @@ CALLS = {
     "image_widgets.lime_explorer": lambda r: image_widgets.lime_explorer(
         r.cnn.predict_proba, r.view, n=5, n_samples=50, seed=r.seed
     ),
+    "image_widgets.network_explorer": lambda r: image_widgets.network_explorer(
+        r.view, {"lite": lambda: r.cnn}
+    ).readout.value,
     "image_widgets.superpixel_explorer": lambda r: image_widgets.superpixel_explorer(r.view),
     "image_widgets.upload": lambda r: image_widgets.upload(lambda image: image).readout.value,
     "images.as_rgb": lambda r: images.as_rgb(r.view),
