@@ -191,11 +191,10 @@ def test_panels_and_overlay_follow_the_hand(small, page):
 
 
 def _panels(notebook) -> int:
-    """How many slider cells a notebook has, by its source."""
+    """How many lines of a notebook show a panel, by their source."""
     source = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
-    return len(
-        re.findall(r"widgets\.(?!upload|METHOD_NAMES|threshold_overlay|picker)[a-z_]+\(", source)
-    )
+    shown = r"^(?:display\()?(?:image_)?widgets\.(?!upload|threshold_overlay|picker)[a-z_]+\("
+    return len(re.findall(shown, source, flags=re.M))
 
 
 @pytest.mark.course
