@@ -1,11 +1,13 @@
 """The quizzes: complete and fair as data, and marked in Python as the page marks them."""
 
 import copy
+import re
 
+import nbformat
 import pytest
 import traitlets
 
-from xailab import quiz
+from xailab import course, quiz
 
 SMALL = [
     {
@@ -54,6 +56,15 @@ def test_the_right_answer_cannot_be_guessed_from_its_place_or_length(number):
     assert max(places.count(place) for place in set(places)) <= 0.6 * len(places)
     longest = [max(q.options, key=lambda o: len(o.text)).right for q in questions]
     assert sum(longest) <= 0.75 * len(longest)
+
+
+@pytest.mark.parametrize("path", course.notebook_paths(), ids=lambda path: path.stem)
+def test_every_notebook_shows_its_quiz(path):
+    cells = nbformat.read(path, as_version=4).cells
+    shown = re.findall(
+        r'quiz\("(\d\d)"\)', "\n".join(c.source for c in cells if c.cell_type == "code")
+    )
+    assert shown == [path.stem[:2]] and shown[0] in quiz.numbers()
 
 
 def test_quizzes_are_named_like_notebooks():
