@@ -86,7 +86,8 @@ def test_a_plan_without_a_title_gets_the_notebooks(tmp_path):
     guide.mkdir()
     (guide / "05.md").write_text("Ten minutes: the board.")
     (guide / "days.md").write_text("# Six double lessons\n\nFirst ...")
-    assert site_pages.teaching(guide, to) == ["05", "days"]
+    (guide / "index.md").write_text("# Guide")
+    assert site_pages.teaching(guide, to) == ["index", "05", "days"]
     title = nbformat.read(PATHS[4], as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
     assert (to / "05.md").read_text() == (f"# Plan for notebook {title}\n\nTen minutes: the board.")
     assert (to / "days.md").read_text() == "# Six double lessons\n\nFirst ..."

@@ -84,10 +84,11 @@ def api_pages(folder: Path) -> None:
 def teaching(folder: Path, to: Path) -> list[str]:
     """Copy the teacher's guide (Markdown) and see that every page has a title; returns their names.
 
+    The page called index comes first.
     A plan for one notebook is called by its number, 05.md, and gets the notebook's title.
     """
     names = []
-    for page in sorted(folder.glob("*.md")):
+    for page in sorted(folder.glob("*.md"), key=lambda page: (page.stem != "index", page.stem)):
         text = page.read_text(encoding="utf-8")
         if not text.lstrip().startswith("# "):
             plans = list(course.NOTEBOOKS.glob(f"{page.stem}_*.ipynb"))
