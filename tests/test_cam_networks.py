@@ -253,6 +253,21 @@ def test_a_planted_network_ignores_what_it_does_not_look_at():
     assert planted.planted_network("object")(x).argmax() == 0
 
 
+def test_ablation_marks_what_speaks_against_a_class_whose_score_is_negative():
+    scene = planted.picture(0)
+    x = torch.from_numpy(scene.image).permute(2, 0, 1)[None] / 255
+    net = planted.planted_network("object")
+    S = net(x)[0]
+    assert S[0] > 0 > S[1]
+    disc, square = (
+        cam.heatmaps(net, x, "2", c, ["ablation_cam"])["ablation_cam"][0] for c in (0, 1)
+    )
+    # the disc speaks for "disc" and, with as much weight, against "square"
+    np.testing.assert_allclose(square, disc, atol=1e-6)
+    assert share_on(scene.object, square) > 0.7
+    assert not cam.heatmaps(net, x, "2", 1, ["cam"])["cam"].any()
+
+
 # --- nothing stays behind, whatever goes wrong --------------------------------------------------
 
 
