@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 VENV   ?= .venv
 # Two workers with one numerical thread each: on a laptop, spinning threads cost more than they give.
-RUN     = OMP_NUM_THREADS=1 $(VENV)/bin/python
+# What runs from here is no student's try at an exercise; JupyterLab (make lab) keeps progress.
+RUN     = OMP_NUM_THREADS=1 XAILAB_PROGRESS=off $(VENV)/bin/python
 NBVAL   = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-kernel-startup-timeout=120
 STAMP   = $(VENV)/.installed
 HERE    = {'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws:\"}}
@@ -56,7 +57,7 @@ site: $(VENV)/.installed-site  ## the course as a website without a server, in b
 
 # The policy keeps Voila's template from asking another host for its icons.
 apps: $(VENV)/.installed-classroom  ## the notebooks without code, sliders alive, on this computer only
-	XAILAB_PROGRESS=off $(RUN) -m voila --Voila.ip=127.0.0.1 --no-browser --strip_sources=True --Voila.tornado_settings="$(HERE)" notebooks
+	$(RUN) -m voila --Voila.ip=127.0.0.1 --no-browser --strip_sources=True --Voila.tornado_settings="$(HERE)" notebooks
 
 dist: $(STAMP)  ## a zip for machines without network: the course and all wheels, in build/
 	$(RUN) -m xailab.offline

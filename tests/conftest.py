@@ -1,5 +1,7 @@
 """What several test files share. Every worker makes each of these once."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import settings
 
 from xailab import data, models
 
+os.environ["XAILAB_PROGRESS"] = "off"  # tests never write into anybody's progress file
 settings.register_profile("course", deadline=None, derandomize=True, database=None)
 settings.load_profile("course")
 
