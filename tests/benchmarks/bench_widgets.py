@@ -12,9 +12,9 @@ from pathlib import Path
 import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
+from conftest import FLAGS, Lab, Notebook, chromium
 from playwright.sync_api import sync_playwright
 
-from conftest import FLAGS, Lab, Notebook, chromium
 from xailab import course
 
 MOVES = 12
