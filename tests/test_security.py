@@ -404,8 +404,8 @@ ALONE = textwrap.dedent("""
             if not (event == "socket.connect" and isinstance(args[1], (str, bytes))):
                 seen.append((event, str(args)))
                 raise PermissionError("no network here")
-        if event == "subprocess.Popen" and args[0] in ("/sbin/ldconfig", "gcc", "/usr/bin/gcc"):
-            return  # how ctypes looks for a library of the system
+        if event == "subprocess.Popen" and args[0] in ("/sbin/ldconfig", "gcc", "/usr/bin/gcc", "lscpu"):
+            return  # how ctypes looks for a library, and joblib for the cores
         if event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
             seen.append((event, str(args)))
         if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
