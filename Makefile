@@ -75,7 +75,7 @@ bench-widgets: $(VENV)/.installed-browser  ## how fast the sliders are, measured
 BOUND ?= lowest
 test-versions:  ## the unit tests with the lowest (or BOUND=highest) versions that are allowed
 	$(PYTHON) -m venv build/venv-$(BOUND)
-	build/venv-$(BOUND)/bin/python -m pip install --quiet --constraint tests/constraints-$(BOUND).txt '.[test]'
+	build/venv-$(BOUND)/bin/python -m pip install --quiet --constraint tests/constraints-$(BOUND).txt --editable '.[test]'
 	OMP_NUM_THREADS=1 PYTHONPATH=. build/venv-$(BOUND)/bin/python -m pytest -q tests --ignore tests/browser -m 'not course'
 
 lint: $(STAMP)

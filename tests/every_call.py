@@ -32,6 +32,7 @@ from xailab import (
     counterfactual,
     data,
     datasets,
+    duel,
     embed,
     evaluate,
     faithfulness,
@@ -216,6 +217,10 @@ CALLS = {
     "data.photos": lambda r: len(data.photos()),
     "data.scenes": lambda r: data.scenes(1, 2, seed=r.seed)[0].image,
     "datasets.folder": lambda r: datasets.folder(r.own_folder())[0].box,
+    "duel.derivatives_of_exp": lambda r: duel.derivatives_of_exp(
+        duel.networks()["GELU"][4:], torch.ones(1, 8, 7, 7, dtype=torch.float64), 0, range(2)
+    ),
+    "duel.networks": lambda r: [n.state_dict() for n in duel.networks(r.seed).values()],
     "embed.frame": lambda r: embed.frame("<p>a</p>").data,
     "evaluate.item_name": lambda r: evaluate.item_name([r.photo], 0),
     "evaluate.progress_line": lambda r: evaluate.progress_line(1, 1),
