@@ -54,7 +54,7 @@ _M = {
         ("missing ReLU", "HiResCAM keeps negative evidence",
          "return (g * A).sum(1).relu()", "return (g * A).sum(1)"),
         ("sign", "Ablation-CAM with S_k - S", "(S - ablated_scores) /", "(ablated_scores - S) /"),
-        ("sign", "Ablation-CAM divides by |S|",
+        ("sign", "Ablation-CAM divides by the size of S",
          "/ torch.where(S == 0, 1, S))", "/ torch.where(S == 0, 1, S.abs()))"),
         ("transpose", "the weighted map comes out mirrored",
          '"bk,bkhw->bhw"', '"bk,bkhw->bwh"'),

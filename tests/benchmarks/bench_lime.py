@@ -86,7 +86,7 @@ def tables(rounds: int = 3) -> list[Table]:
     known = (answers.view, answers.segments, target, answers.predict_proba)
     theirs = error(lambda seed: limes(*known, seed), truth)
     errors = {n: error(lambda seed, n=n: ours(*known, seed, n), truth) for n in range(75, 1001, 25)}
-    fewest = min(n for n, found in errors.items() if found <= theirs)
+    fewest = min((n for n, found in errors.items() if found <= theirs), default=SAMPLES)
     same = error(lambda seed: ours(*known, seed, SAMPLES, "independent"), truth)
     rows, asked = [], (view, segments, target, cnn.predict_proba)
     for draws, n, found in (("independent", SAMPLES, same), ("fold_over", fewest, errors[fewest])):
