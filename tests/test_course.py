@@ -62,6 +62,13 @@ def test_notebook_has_the_skeleton(notebook):
     assert re.search(r"holds|does not hold", tail.split("## What we measured")[1])
 
 
+def test_the_readme_gives_the_minutes_of_the_head():
+    readme = (course.NOTEBOOKS.parent / "README.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"\]\(notebooks/(\S+)\.ipynb\)[^|]*\| (\d+) \|", readme))
+    heads = {p.stem: nbformat.read(p, as_version=4).cells[0].source for p in PATHS}
+    assert said == {stem: re.search(r"Time:\*\* (\d+)", head)[1] for stem, head in heads.items()}
+
+
 def test_every_code_cell_was_run_and_none_failed(notebook):
     for cell in _code(notebook):
         assert cell.execution_count is not None, cell.source[:60]
