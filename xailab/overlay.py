@@ -18,7 +18,7 @@ from . import metrics
 from .drawing import PALETTES
 from .panels import static
 
-__all__ = ["Handle", "ThresholdOverlay", "levels"]
+__all__ = ["Handle", "Spoken", "ThresholdOverlay", "levels"]
 
 STEPS = 100
 THRESHOLDS = np.arange(1, STEPS + 1) / STEPS
@@ -56,7 +56,31 @@ class Handle:
         setattr(self._owner, self._name, new)
 
 
-class ThresholdOverlay(anywidget.AnyWidget):
+class Spoken(anywidget.AnyWidget):
+    """A widget drawn by the browser whose ``text`` says what it shows; it is its readout and its repr.
+
+    Notebook 06.
+    """
+
+    @property
+    def text(self) -> str:
+        """What the picture shows, word for word what the page says."""
+        raise NotImplementedError
+
+    @property
+    def readout(self) -> Handle:
+        """``readout.value``: the text, as a panel's readout has it."""
+        return Handle(self, "text")
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **kwargs):
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        return data | {"text/plain": self.text}, metadata
+
+
+class ThresholdOverlay(Spoken):
     """A photo, one or several heat maps and the object's mask under one threshold slider.
 
     image: (H, W, 3) uint8. heatmap: (H, W) >= 0, or name -> such maps. mask: (H, W) bool, not empty.
@@ -138,18 +162,6 @@ class ThresholdOverlay(anywidget.AnyWidget):
             f"{self.method}: threshold {self.threshold:.2f} marks {marked:.0%} of the picture; "
             f"{numbers}."
         )
-
-    @property
-    def readout(self) -> Handle:
-        """``readout.value``: the text, as a panel's readout has it."""
-        return Handle(self, "text")
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, **kwargs):
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return data | {"text/plain": self.text}, metadata
 
 
 def _grey_jpeg(image: np.ndarray) -> bytes:

@@ -9,11 +9,10 @@ import io
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
-import anywidget
 import traitlets
 from PIL import Image
 
-from .overlay import Handle
+from .overlay import Handle, Spoken
 from .panels import Panel, static
 
 __all__ = ["LARGEST", "Picker", "of_panel"]
@@ -22,7 +21,7 @@ LARGEST = 700_000
 """Bytes that a picker's pictures may have together, so that a page stays below a megabyte."""
 
 
-class Picker(anywidget.AnyWidget):
+class Picker(Spoken):
     """Pictures and their sentences, one for every combination of the choices.
 
     names: what can be chosen, in order. pictures: one label a name -> picture as bytes (PNG, JPEG).
@@ -98,18 +97,6 @@ class Picker(anywidget.AnyWidget):
     def text(self) -> str:
         """The sentence of the picture that is shown."""
         return self.says[self._place]
-
-    @property
-    def readout(self) -> Handle:
-        """``readout.value``: the sentence, as a panel's readout has it."""
-        return Handle(self, "text")
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, **kwargs):
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return data | {"text/plain": self.text}, metadata
 
 
 class Choice(Handle):
