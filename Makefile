@@ -27,14 +27,15 @@ test: lint test-unit test-editions  ## everything that must hold: style, unit te
 
 # CI (the variable is set) also opens every notebook in a browser, and its root may be given Debian's
 # Chromium; elsewhere nothing is installed unasked, and what is missing is skipped by name.
+CHROMIUM = (command -v chromium || command -v google-chrome) >/dev/null
 WHERE = $(if $(CI),,-m 'not course')
 test-unit: $(STAMP)
-	@[ -z "$(CI)" ] || [ "$$(id -u)" != 0 ] || which chromium google-chrome >/dev/null 2>&1 \
+	@[ -z "$(CI)" ] || [ "$$(id -u)" != 0 ] || $(CHROMIUM) \
 		|| (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 \
 		|| echo "Chromium cannot be had: the browser tests will say so and skip."
 	@[ -z "$(CI)" ] || ! which npm >/dev/null 2>&1 || $(MAKE) --no-print-directory $(VENV)/.installed-site \
 		|| echo "Sphinx cannot be had: the site's tests will say so and skip."
-	@! which chromium google-chrome >/dev/null 2>&1 || $(MAKE) --no-print-directory $(VENV)/.installed-browser \
+	@! $(CHROMIUM) || $(MAKE) --no-print-directory $(VENV)/.installed-browser \
 		|| echo "Playwright cannot be had: the browser tests will say so and skip."
 	$(RUN) -m pytest -q tests $(WHERE) -n 2 -rs
 
@@ -49,7 +50,7 @@ test-editions: $(STAMP)  ## the solutions edition must print the same again, the
 	$(RUN) -m pytest -q build/test-editions/student $(NBVAL) -n 2 --dist loadscope
 
 test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser
-	which chromium google-chrome >/dev/null 2>&1 || $(VENV)/bin/playwright install chromium
+	$(CHROMIUM) || $(VENV)/bin/playwright install chromium
 	$(RUN) -m pytest -q tests/browser -rs -n 2
 
 site: $(VENV)/.installed-site  ## the course as a website without a server, in build/site (needs npm)

@@ -86,8 +86,8 @@ _M = {
          "unflatten(1, (n, n)).permute(0, 3, 1, 2)", "unflatten(1, (n, n)).permute(0, 3, 2, 1)"),
     ),
     ("local_fit", "test_local_fit"): (
-        ("wrong power", "kernel exp(-d / 2 w^2)", "np.exp(-(distance**2) /", "np.exp(-distance /"),
-        ("wrong weight", "kernel exp(-d^2 / w^2)", "/ (2 * width**2))", "/ width**2)"),
+        ("wrong power", "kernel exp(-d / 2 w^2)", "(distance / width) ** 2)", "(distance / width))"),
+        ("wrong weight", "kernel exp(-d^2 / w^2)", "** 2) / 2)", "** 2))"),
         ("sign", "the ridge rewards large weights",
          "ZtP @ Zc + alpha * np.eye", "ZtP @ Zc - alpha * np.eye"),
         ("sign", "intercept b = y + z w",

@@ -21,7 +21,7 @@ def exponential_kernel(distance: np.ndarray, width: float) -> np.ndarray:
     """
     if not isinstance(width, int | float | np.number) or not 0 < width < np.inf:
         raise ValueError(f"kernel_width must be a positive number, not {short(width)}.")
-    return np.exp(-(distance**2) / (2 * width**2))
+    return np.exp(-((distance / width) ** 2) / 2)  # divided first: no square can overflow
 
 
 @dataclass(frozen=True)
