@@ -59,7 +59,6 @@ from xailab import (
     scenes,
     shapley,
     stability,
-    texts,
     weights,
     widgets,
 )
@@ -410,7 +409,6 @@ CALLS = {
     "stability.jaccard": lambda r: stability.jaccard(np.eye(3), 2),
     "stability.repeat": lambda r: r.runs().weights,
     "stability.top_k": lambda r: stability.top_k(r.values, 3),
-    "texts.federalist": lambda r: len(texts.federalist()),
     "weights.cached_file": lambda r: weights.cached_file("vgg16").name,
     "weights.cnn_names": lambda r: list(weights.cnn_names()),
     "weights.lite_file": lambda r: weights.lite_file("efficientnet_lite0").name,
@@ -439,8 +437,7 @@ CALLS = {
 }  # fmt: skip
 # Too slow for here, or in need of a folder of their own; their parts are called above.
 ELSEWHERE = {
-    "datasets.oxford_pets", "datasets.voc", "texts.from_two_printers", "texts.held_out",
-    "texts.inside", "texts.passages",
+    "datasets.oxford_pets", "datasets.voc",
 }  # fmt: skip
 # What a seed decides: another seed has to give other numbers.
 SEEDED = {

@@ -1,14 +1,11 @@
 """LIME for text: against a linear truth, against the lime package, and with bad input."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from lime.lime_text import LimeTextExplainer
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
+from sklearn.linear_model import Ridge
 
-from xailab import lime_text, stability, texts
+from xailab import lime_text, stability
 
 TEXT = "The cat saw the dog, and the cat ran. A dog_2 barked!"
 WEIGHT = {"cat": 0.30, "dog": -0.20, "ran": 0.10, "saw": 0.05}
@@ -156,61 +153,3 @@ def test_presence_reads_whole_words_and_undoes_write():
 
 def test_without_removes_every_place_and_nothing_else():
     assert lime_text.without("a b, a bab", ["a"]) == " b,  bab"
-
-
-# --- the corpus --------------------------------------------------------------------------------
-
-
-def test_the_papers_are_the_ones_the_card_names():
-    papers = texts.federalist()
-    assert papers["author"].value_counts().to_dict() == {
-        "Hamilton": 17, "Madison": 14, "disputed": 12
-    }  # fmt: skip
-    assert set(papers.loc[papers["author"] == "disputed", "paper"]) == {*range(49, 59), 62, 63}
-    assert not papers["text"].str.contains("PUBLIUS|<").any()
-    tenth = papers.set_index("paper").loc[10, "text"]
-    assert tenth.startswith("AMONG the numerous advantages") and "violence of faction" in tenth
-
-
-def test_passages_hold_all_of_the_text_once():
-    papers = texts.federalist().head(3)
-    cut = texts.passages(papers, 100)
-    assert (cut["text"].str.split().str.len() >= 100).all()
-    whole = cut.groupby("paper", sort=False)["text"].agg(" ".join)
-    assert [t.split() for t in whole] == [t.split() for t in papers["text"]]
-    short = pd.DataFrame({"paper": [1], "author": ["x"], "text": ["One. Two."]})
-    assert list(texts.passages(short)["text"]) == ["One. Two."]
-    with pytest.raises(ValueError, match="at least 1"):
-        texts.passages(papers, 0)
-
-
-def test_the_printers_marks_stand_in_one_authors_texts_only():
-    cut = texts.from_two_printers(texts.passages(texts.federalist()))
-    marks = cut["text"].str.contains(r"\bviz\b"), cut["text"].str.contains(r"\bibid\b")
-    assert (marks[0] == (cut["author"] == "Hamilton")).all()
-    assert (marks[1] == (cut["author"] == "Madison")).all()
-
-
-def _pipeline():
-    return make_pipeline(CountVectorizer(), LogisticRegression())
-
-
-def test_inside_adds_up_to_the_log_odds_of_a_linear_model():
-    model = _pipeline().fit(["a cat sat", "a dog ran", "cat cat", "dog"], [0, 1, 0, 1])
-    text = "the dog sat, dog"
-    units = lime_text.tokens(text).units
-    parts = texts.inside(model, text, units)
-    assert parts[0] == 0 and parts.shape == (3,)
-    assert parts.sum() + model[-1].intercept_[0] == pytest.approx(
-        model.decision_function([text])[0]
-    )
-
-
-def test_held_out_papers_keep_their_neighbours_from_the_model():
-    """The label can be read off the paper's own word only, so new papers are guesses."""
-    rows = [(k, "AB"[k % 2], f"word{k}x word{k}y") for k in range(6) for _ in range(8)]
-    cut = pd.DataFrame(rows, columns=["paper", "author", "text"])
-    assert texts.held_out(_pipeline(), cut, "passages", folds=8).mean() == 1
-    assert texts.held_out(_pipeline(), cut, "papers", folds=6).mean() < 0.7
-    with pytest.raises(ValueError, match='"papers" or "passages"'):
-        texts.held_out(_pipeline(), cut, "rows")
