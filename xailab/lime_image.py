@@ -11,9 +11,9 @@ from skimage.filters import gaussian
 from skimage.segmentation import felzenszwalb, quickshift, slic
 
 from .images import as_rgb
-from .inputs import count, floats, function, generator
+from .inputs import count, function, generator
 from .interrupts import Interrupted
-from .local_fit import exponential_kernel, fit_strongest
+from .local_fit import all_finite, answers, exponential_kernel, fit_strongest
 
 SEGMENTATIONS = ("slic", "quickshift", "felzenszwalb", "grid")
 FILLS = ("mean", "grey", "blur", "black")
@@ -176,33 +176,19 @@ def ask(
     function("predict_proba", predict_proba, "cnn.predict_proba")
     hidden_image, batch_size = hidden(image, segments, hide), count("batch_size", batch_size)
     report = _print_progress if progress is True else progress or (lambda *_: None)
-    start, answers = time.perf_counter(), []
+    start, answered = time.perf_counter(), []
     report(0, len(Z), 0.0)
     try:
         for first in range(0, len(Z), batch_size):
             rows = Z[first : first + batch_size]
             images = [apply_mask(image, hidden_image, segments, row) for row in rows]
-            answers.append(_checked(predict_proba(images), len(rows)))
+            answered.append(all_finite(answers(predict_proba(images), len(rows), "images")))
             report(first + len(rows), len(Z), time.perf_counter() - start)
     except KeyboardInterrupt:
-        found = np.concatenate(answers) if answers else None
-        said = f"Stopped after {sum(map(len, answers))} of {len(Z)} images."
+        found = np.concatenate(answered) if answered else None
+        said = f"Stopped after {sum(map(len, answered))} of {len(Z)} images."
         raise Interrupted(said, found) from None
-    return np.concatenate(answers)
-
-
-def _checked(answer: object, n: int) -> np.ndarray:
-    p = floats("The answer of predict_proba", answer)
-    if p.ndim != 2 or len(p) != n:
-        raise ValueError(
-            f"predict_proba must return (n, classes) for n images; for {n} images it "
-            f"returned shape {p.shape}."
-        )
-    if not np.isfinite(p).all():
-        raise ValueError(
-            "predict_proba returned missing or infinite numbers; a line cannot be fitted to them."
-        )
-    return p
+    return np.concatenate(answered)
 
 
 def _print_progress(done: int, total: int, seconds: float) -> None:

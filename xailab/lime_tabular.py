@@ -9,7 +9,7 @@ import pandas as pd
 
 from .cards import card, name_of
 from .inputs import count, floats, function, generator
-from .local_fit import exponential_kernel, fit_strongest
+from .local_fit import all_finite, answers, exponential_kernel, fit_strongest
 
 __all__ = ["LocalModel", "Neighbourhood", "encode", "explain", "perturb", "quartiles"]
 
@@ -328,17 +328,7 @@ def _check_samples(samples, x: pd.Series) -> np.ndarray:
 
 
 def _ask(predict_proba: Callable, samples: pd.DataFrame, target: int) -> np.ndarray:
-    p = floats("The answer of predict_proba", predict_proba(samples))
-    if p.ndim != 2 or len(p) != len(samples):
-        raise ValueError(
-            f"predict_proba must return (n, classes) for n rows; for {len(samples)} rows it "
-            f"returned shape {p.shape}."
-        )
+    p = answers(predict_proba(samples), len(samples), "rows")
     if not 0 <= count("target", target, least=None) < p.shape[1]:
         raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
-    y = p[:, target].astype(float)
-    if not np.isfinite(y).all():
-        raise ValueError(
-            "predict_proba returned missing or infinite numbers; a line cannot be fitted to them."
-        )
-    return y
+    return all_finite(p[:, target])

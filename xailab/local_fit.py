@@ -1,12 +1,32 @@
-"""The two steps that LIME for tables and LIME for images share: weigh the samples, fit a line."""
+"""What LIME for tables and LIME for images share: check the answers, weigh the samples, fit a line."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from .inputs import count, short
+from .inputs import count, floats, short
 
 __all__ = ["LinearFit", "exponential_kernel", "fit"]
+
+
+def answers(p: object, n: int, asked: str) -> np.ndarray:
+    """What predict_proba said about n rows or images as (n, C) floats; ValueError for another shape."""
+    p = floats("The answer of predict_proba", p)
+    if p.ndim != 2 or len(p) != n:
+        raise ValueError(
+            f"predict_proba must return (n, classes) for n {asked}; for {n} {asked} it "
+            f"returned shape {p.shape}."
+        )
+    return p
+
+
+def all_finite(p: np.ndarray) -> np.ndarray:
+    """p itself; ValueError where a number in it is missing or infinite."""
+    if not np.isfinite(p).all():
+        raise ValueError(
+            "predict_proba returned missing or infinite numbers; a line cannot be fitted to them."
+        )
+    return p
 
 
 def exponential_kernel(distance: np.ndarray, width: float) -> np.ndarray:
