@@ -27,6 +27,7 @@ def package(tmp_path):
     """A package with one formula, and its test."""
     for name in ("xailab", "tests"):
         (tmp_path / name).mkdir()
+    (tmp_path / "xailab" / "__init__.py").touch()  # else an installed xailab would go before it
     (tmp_path / "xailab" / "area.py").write_text("def area(a, b):\n    return a * b\n")
     (tmp_path / "tests" / "test_area.py").write_text(
         "from xailab.area import area\n\n\ndef test_the_area():\n    assert area(2, 2) == 4\n"

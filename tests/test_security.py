@@ -404,14 +404,16 @@ ALONE = textwrap.dedent("""
             if not (event == "socket.connect" and isinstance(args[1], (str, bytes))):
                 seen.append((event, str(args)))
                 raise PermissionError("no network here")
-        if event == "subprocess.Popen" and args[0] in ("/sbin/ldconfig", "gcc", "/usr/bin/gcc", "lscpu"):
-            return  # how ctypes looks for a library, and joblib for the cores
+        if event in ("subprocess.Popen", "os.posix_spawn") and args[0] in LOOKS:
+            return  # by subprocess, which starts them by posix_spawn from Python 3.13 on
         if event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
             seen.append((event, str(args)))
         if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
             # caches of other packages apart, nothing is opened for writing
             if isinstance(args[0], str) and not any(p in args[0] for p in ALLOWED):
                 seen.append((event, str(args)))
+    # how ctypes looks for a library, and joblib for the cores
+    LOOKS = ("/sbin/ldconfig", "gcc", "/usr/bin/gcc", "lscpu")
     ALLOWED = ("__pycache__", "matplotlib", "numba", "/dev/null", "fontconfig", ".ipython")
     sys.addaudithook(watch)
     import warnings
