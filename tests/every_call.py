@@ -21,6 +21,9 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from xailab import (
     ablation,
@@ -46,6 +49,7 @@ from xailab import (
     lime_text,
     local_fit,
     maps,
+    marked_text,
     measure,
     metrics,
     models,
@@ -59,6 +63,7 @@ from xailab import (
     scenes,
     shapley,
     stability,
+    texts,
     weights,
     widgets,
 )
@@ -69,8 +74,9 @@ from xailab.hooks import find_layer, record, spatial_layers
 # Commands, pages and the course's own furniture: nothing of theirs is a result.
 NOT_MEASURED = {
     "checklist", "course", "drawing", "editions", "exercises", "exercises_beyond",
-    "exercises_images", "exercises_tables", "figure_text", "figures", "interrupts", "offline",
-    "panels", "picker", "progress", "site_pages", "table_plots", "tape", "tensor_inputs", "website",
+    "exercises_images", "exercises_tables", "exercises_texts", "figure_text", "figures",
+    "interrupts", "offline", "panels", "picker", "progress", "site_pages", "table_plots", "tape",
+    "tensor_inputs", "website",
 }  # fmt: skip
 
 
@@ -97,6 +103,12 @@ class Room:
         self.lime = lime_tabular.explain(self.proba, self.row, self.X, n_samples=60)
         self.exact = shapley.exact(self.one, self.row, self.background)
         self.text = "the cat sat on the mat and the dog sat by the door"
+        self.talks = pd.DataFrame({
+            "year": [1, 1, 2, 2] * 4, "president": list("aaaabbbbccccdddd"),
+            "party": np.repeat(texts.PARTIES, [4, 4]).tolist() * 2,
+            "text": [f"{w} {v}" for w in ("one", "two", "one two", "six") for v in "pqrs"],
+        })  # fmt: skip
+        self.words_line = make_pipeline(CountVectorizer(), LogisticRegression())
 
     def proba(self, X):
         return self.table_net.predict_proba(X)
@@ -308,6 +320,17 @@ CALLS = {
         r.row, r.X, 9, np.random.default_rng(r.seed)
     ).samples,
     "lime_tabular.quartiles": lambda r: lime_tabular.quartiles(r.X),
+    "marked_text.marked": lambda r: marked_text.marked(r.text, lime_text.explain(r.of_text, r.text)),
+    "texts.addresses": lambda r: len(texts.addresses()),
+    "texts.by_lot": lambda r: texts.by_lot(r.talks, r.seed),
+    "texts.carried_over": lambda r: texts.carried_over(r.words_line, r.talks, "a", 3),
+    "texts.held_out": lambda r: texts.held_out(r.words_line, r.talks, "passages", 4, r.seed),
+    "texts.inside": lambda r: texts.inside(
+        r.words_line.fit(r.talks["text"], r.talks["party"]), "one two", ["one", "x"]
+    ),
+    "texts.recognised": lambda r: texts.recognised(r.words_line, r.talks),
+    "texts.turns": lambda r: texts.turns(r.talks),
+    "texts.with_marks": lambda r: texts.with_marks(r.talks),
     "lime_text.distance": lambda r: lime_text.distance(np.eye(3)),
     "lime_text.draw": lambda r: lime_text.draw(3, 9, np.random.default_rng(r.seed)),
     "lime_text.explain": lambda r: lime_text.explain(r.of_text, r.text, n_samples=60, seed=r.seed),
@@ -449,7 +472,7 @@ SEEDED = {
     "lime_image.draw_masks", "lime_image.explain", "lime_tabular.explain", "lime_tabular.perturb",
     "lime_text.draw", "lime_text.explain", "measure.means", "measure.summary", "scenes.compose",
     "scenes.grid_quartets", "shapley.kernel", "shapley.sampling", "stability.errors",
-    "stability.repeat",
+    "stability.repeat", "texts.by_lot",
 }  # fmt: skip
 
 

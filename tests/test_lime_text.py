@@ -133,7 +133,7 @@ def test_it_can_be_repeated_described_and_put_on_a_card():
         ({"target": 2}, ValueError, "from 0 to 1"),
         ({"samples": np.ones((4, 3))}, ValueError, r"\(n, 10\)"),
         ({"samples": np.zeros((4, 10))}, ValueError, "first row"),
-        ({"predict_proba": lambda t: np.ones(len(t))}, ValueError, "one row of probabilities"),
+        ({"predict_proba": lambda t: np.ones(len(t))}, ValueError, r"must return \(n, classes\)"),
         ({"predict_proba": lambda t: np.full((len(t), 2), np.nan)}, ValueError, "missing"),
         ({"num_features": 0}, ValueError, "at least 1"),
     ],

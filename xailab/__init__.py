@@ -6,11 +6,11 @@ The house, from the ground up; imports run downwards only:
     images, scenes -> data; weights, income_net, efficientnet_lite, tape -> hooks
     images and the last four -> models -> planted
     local_fit -> lime_tabular, lime_image, lime_text -> stability; attribution -> shapley -> capstone
-    integrated_gradients; counterfactual; own_table
+    data -> texts; lime_text -> marked_text; integrated_gradients; counterfactual; own_table
     ablation, maps -> cam; duel
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
     figure_text -> drawing -> table_plots -> plots; panels, overlay -> picker -> widgets, image_widgets
-    exercises -> exercises_tables, exercises_images, exercises_beyond; progress -> checks; quiz
+    exercises -> exercises_tables, _images, _texts, _beyond; progress -> checks; quiz
     course -> checklist -> site_pages -> website -> editions; offline: the notebooks as pages, site, archive
 
 Every module has one subject and can be imported on its own, for example

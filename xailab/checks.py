@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from . import exercises_beyond, exercises_images, exercises_tables
+from . import exercises_beyond, exercises_images, exercises_tables, exercises_texts
 from . import progress as _progress
 from .exercises import Exercise, judge
 
@@ -20,6 +20,7 @@ __all__ = ["EXERCISES", "Overview", "Verdict", "check", "progress"]
 EXERCISES: dict[str, Exercise] = {
     **exercises_tables.EXERCISES,
     **exercises_images.EXERCISES,
+    **exercises_texts.EXERCISES,
     **exercises_beyond.EXERCISES,
 }
 

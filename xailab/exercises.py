@@ -1,6 +1,7 @@
 """What an exercise is, and how an answer is compared with its reference.
 
-The exercises themselves: ``exercises_tables``, ``exercises_images``, ``exercises_beyond``.
+The exercises themselves: ``exercises_tables``, ``exercises_images``, ``exercises_texts``,
+``exercises_beyond``.
 """
 
 import copy

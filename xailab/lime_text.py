@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .cards import card, name_of
-from .local_fit import exponential_kernel, fit_strongest
+from .local_fit import all_finite, answers, exponential_kernel, fit_strongest
 
 __all__ = [
     "TextModel", "Tokens", "distance", "draw", "explain", "presence", "tokens", "without", "write",
@@ -22,7 +22,7 @@ class Tokens:
     """A text taken apart, and which of its parts LIME may leave out.
 
     parts: the text as a list that joins back to it. units: the names of the m things that can be
-    left out. places: for each unit the positions in ``parts`` that go with it. See notebook 02.
+    left out. places: for each unit the positions in ``parts`` that go with it. Notebook 10.
     """
 
     parts: tuple[str, ...]
@@ -35,7 +35,7 @@ def tokens(text: str, by: str = "word") -> Tokens:
 
     by: "word" makes one unit of all places of a word (a bag of words), "place" a unit of each place.
     Raises TypeError for anything but a text, ValueError for one without words or an unknown ``by``.
-    The steps are those of notebook 02; the parts are lime's own.
+    Introduced in notebook 10; the parts are lime's own.
     """
     if not isinstance(text, str):
         raise TypeError(f"text must be one string, not {type(text).__name__}.")
@@ -57,7 +57,7 @@ def draw(m: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
     """Z: (n_samples, m) of 1 (kept) and 0 (left out); row 0 keeps everything.
 
     Every other row leaves out s of the m units, s drawn evenly from 1 to m, so half of the text is
-    gone on average: the texts are *not* close to the one explained. As lime.lime_text. See notebook 02.
+    gone on average: the texts are *not* close to the one explained. As lime.lime_text. Notebook 10.
     """
     sizes = rng.integers(1, m + 1, n_samples - 1)
     rank = rng.random((n_samples - 1, m)).argsort(1).argsort(1)
@@ -67,7 +67,7 @@ def draw(m: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
 def write(taken: Tokens, Z: np.ndarray, mask: str | None = None) -> list[str]:
     """The texts that rows of Z describe: units with a 0 removed, or replaced by ``mask``.
 
-    Z: (n, m) of 0 and 1. The steps are those of notebook 02.
+    Z: (n, m) of 0 and 1. Introduced in notebook 10.
     """
     texts = []
     for row in np.asarray(Z):
@@ -80,7 +80,7 @@ def write(taken: Tokens, Z: np.ndarray, mask: str | None = None) -> list[str]:
 
 
 def presence(units, texts) -> np.ndarray:
-    """(n, m) of 0 and 1: does text i hold unit j as a whole word, spelt exactly so? See notebook 02.
+    """(n, m) of 0 and 1: does text i hold unit j as a whole word, spelt exactly so? Notebook 10.
 
     Reads back the rows that ``write`` turned into texts by removing words.
     """
@@ -89,7 +89,7 @@ def presence(units, texts) -> np.ndarray:
 
 
 def without(text: str, units) -> str:
-    """The text with every place of these units removed. The steps are those of notebook 02."""
+    """The text with every place of these units removed. Introduced in notebook 10."""
     taken = tokens(text)
     return write(taken, np.array([[unit not in set(units) for unit in taken.units]]))[0]
 
@@ -97,7 +97,7 @@ def without(text: str, units) -> str:
 def distance(Z: np.ndarray) -> np.ndarray:
     """Cosine distance of 0/1 rows from the row of ones: 1 - sqrt(share kept), in [0, 1].
 
-    Z: (n, m). The steps are those of notebook 02; LIME for images has the same.
+    Z: (n, m). Introduced in notebook 10; LIME for images has the same.
 
     >>> distance([[1, 1, 1, 1], [1, 0, 0, 0]]).tolist()
     [0.0, 0.5]
@@ -110,7 +110,7 @@ class TextModel:
     """A linear model that stands in for a text classifier near one text.
 
     weights: (m,) for the units, in units of the model's output (probability): what keeping the word
-    adds, on average over the drawn texts. The other fields are the settings it was made with. Notebook 02.
+    adds, on average over the drawn texts. The other fields are the settings it was made with. Notebook 10.
     """
 
     units: tuple[str, ...]
@@ -203,7 +203,7 @@ def explain(
     word, a string stands in its place. num_features: None keeps all. samples: (n, m) rows of 0 and 1
     to use instead of drawing them, the first all ones. output, model: names for the card.
     Raises TypeError or ValueError for a text, settings or predictions that do not fit.
-    Ribeiro et al. 2016, section 3. The steps are those of notebook 02.
+    Ribeiro et al. 2016, section 3. Introduced in notebook 10.
     """
     taken = tokens(text, by)
     m = len(taken.units)
@@ -248,14 +248,7 @@ def _checked(samples, m: int) -> np.ndarray:
 
 
 def _ask(predict_proba: Callable, texts: list[str], target: int) -> np.ndarray:
-    p = np.asarray(predict_proba(texts), dtype=float)
-    if p.ndim != 2 or len(p) != len(texts):
-        raise ValueError(
-            f"predict_proba must return one row of probabilities a text, shape ({len(texts)}, C), "
-            f"not {p.shape}."
-        )
+    p = all_finite(answers(predict_proba(texts), len(texts), "texts"))
     if not 0 <= target < p.shape[1]:
         raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
-    if not np.isfinite(p).all():
-        raise ValueError("predict_proba returned missing or infinite numbers.")
     return p[:, target]
