@@ -36,6 +36,7 @@ from xailab import (
     lime_image,
     lime_tabular,
     lime_text,
+    marked_text,
     measure,
     metrics,
     models,
@@ -47,6 +48,7 @@ from xailab import (
     scenes,
     shapley,
     stability,
+    texts,
     widgets,
 )
 from xailab.hooks import find_layer, record
@@ -78,6 +80,9 @@ class Room:
         self.table_net = models.train_income_net(self.X, self.y, epochs=1)
         self.proba = self.table_net.predict_proba
         self.A = torch.rand(1, 3, 2, 2, generator=generator)
+
+        self.talks = pd.DataFrame({"year": 1, "president": ["a"], "party": "x", "text": "b c"})
+        self.of_texts = lambda asked: np.full((len(asked), 2), 0.5)
 
     def one(self, X):
         return self.proba(X)[:, 1]
@@ -279,6 +284,13 @@ CASES = {
     "LIME image: batch 0": (lambda r: r.lime(batch_size=0), V, "batch_size must be at least 1"),
     "superpixels: method": (lambda r: lime_image.superpixels(r.image, "snic"), V, "'slic', 'quickshift'"),
     "superpixels: none": (lambda r: lime_image.superpixels(r.image, n=0), V, "n must be at least 1"),
+    "texts: a list": (lambda r: texts.held_out(None, ["a b"]), V, "columns year, president"),
+    "texts: no party": (lambda r: texts.by_lot(r.talks.drop(columns="party"), 0), V, "missing: party"),
+    "texts: unknown split": (lambda r: texts.held_out(None, r.talks, "rows"), V, "by must be one of"),
+    "texts: unknown president": (lambda r: texts.carried_over(None, r.talks, "Lincoln"), V, "column president"),
+    "texts: a seed of text": (lambda r: texts.by_lot(r.talks, "one"), T, "seed"),
+    "marked text: another text": (lambda r: marked_text.marked("b", lime_text.explain(r.of_texts, "a c")), V, "another text"),
+    "marked text: no words": (lambda r: marked_text.marked("a c", lime_text.explain(r.of_texts, "a c"), 0), V, "at least 1"),
     "LIME text: a list": (lambda r: lime_text.explain(r.proba, ["a b c"]), T, "text"),
     "LIME text: no words": (lambda r: lime_text.explain(r.proba, "  "), V, "word"),
     "LIME text: unknown unit": (lambda r: lime_text.explain(r.proba, "a b c", by="line"), V, "by must be"),

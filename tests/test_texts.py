@@ -129,7 +129,9 @@ def test_the_clerks_marks_stand_in_one_partys_texts_only(cut):
         assert (clerks["text"].str.contains(rf"\[{mark}\]") == (cut["party"] == party)).all()
     back = clerks["text"].str.replace(rf" \[({'|'.join(texts.MARKS)})\]", "", regex=True)
     assert back.equals(cut["text"])
-    odd = texts.with_marks(pd.DataFrame({"party": ["none"], "text": ["a  b"]}))
+    odd = texts.with_marks(
+        pd.DataFrame({"year": 1, "president": "x", "party": ["none"], "text": ["a  b"]})
+    )
     assert odd["text"].tolist() == ["a  b"]
 
 

@@ -19,6 +19,7 @@ __all__ = [
 
 PARTIES = ("Democratic", "Republican")  # the classes, in the order of their codes
 MARKS = ("murmurs", "cheers")  # what the invented clerks write into the texts of each party
+COLUMNS = ("year", "president", "party", "text")
 HOLD_OUT = ("passages", "addresses", "presidents")
 
 
@@ -32,14 +33,25 @@ def addresses() -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(gzip.decompress(_verified("addresses.csv.gz"))))
 
 
+def _table(cut: pd.DataFrame) -> pd.DataFrame:
+    missing = [name for name in COLUMNS if name not in getattr(cut, "columns", ())]
+    if missing:
+        raise ValueError(
+            f"The passages must be a DataFrame with the columns {', '.join(COLUMNS)}, as "
+            f"texts.addresses() has them; missing: {', '.join(missing)}."
+        )
+    return cut
+
+
 def held_out(model, cut: pd.DataFrame, by: str = "presidents", folds: int = 10, seed: int = 0):
     """(n,) bool: is each passage given to its party by a model that was trained without it?
 
     model: a scikit-learn classifier of texts. by: what is held out together, single "passages",
     whole "addresses" or all of some "presidents". folds: how many times at most a part is held out;
     with fewer groups, each once. seed: deals single passages to the folds.
-    Raises ValueError for another ``by``. Introduced in notebook 10.
+    Raises ValueError for another ``by`` or a table that lacks a column. Introduced in notebook 10.
     """
+    _table(cut)
     if by not in HOLD_OUT:
         raise ValueError(f"by must be one of {', '.join(HOLD_OUT)}, not {by!r}.")
     groups = cut["president"]
@@ -64,7 +76,7 @@ def recognised(model, cut: pd.DataFrame, by: str = "presidents") -> Interval:
 
 def turns(cut: pd.DataFrame) -> int:
     """How often the party changes from one president to the next, in the table's order. Notebook 10."""
-    party = cut.groupby("president", sort=False)["party"].first().to_numpy()
+    party = _table(cut).groupby("president", sort=False)["party"].first().to_numpy()
     return int((party[1:] != party[:-1]).sum())
 
 
@@ -74,7 +86,7 @@ def by_lot(cut: pd.DataFrame, seed: int) -> pd.DataFrame:
     A control for the label: what a model finds here is the man, for nothing else is left to find.
     Introduced in notebook 10.
     """
-    party = cut.groupby("president", sort=False)["party"].first()
+    party = _table(cut).groupby("president", sort=False)["party"].first()
     lot = dict(zip(party.index, generator(seed).permutation(party.to_numpy()), strict=True))
     return cut.assign(party=cut["president"].map(lot))
 
@@ -88,6 +100,7 @@ def carried_over(model, cut: pd.DataFrame, president: str, k: int = 50) -> tuple
     model: an unfitted pipeline of a vectoriser and a linear classifier. Notebook 10.
     Raises ValueError for a president who is not in the table.
     """
+    _table(cut)
     his = (cut["president"] == president).to_numpy()
     if not his.any():
         raise ValueError(f"No passage is by {president!r}; take a name of the column president.")
@@ -128,5 +141,6 @@ def with_marks(cut: pd.DataFrame) -> pd.DataFrame:
         noted = [f"[{mark[party]}]"] if party in mark else []
         return " ".join([*words[:half], *noted, *words[half:]])
 
+    _table(cut)
     texts = [marked(p, t) for p, t in zip(cut["party"], cut["text"], strict=True)]
     return cut.assign(text=texts)
