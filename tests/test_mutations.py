@@ -18,7 +18,7 @@ def test_every_mutation_finds_its_line_and_leaves_a_module_that_can_be_read(muta
 def test_the_formulas_of_every_method_are_among_them():
     assert {m.module for m in mutations.MUTATIONS} >= {
         "cam", "hooks", "lime_tabular", "lime_image", "local_fit", "shapley", "metrics",
-        "faithfulness", "intervals", "models",
+        "faithfulness", "intervals", "models", "lime_text", "texts",
     }  # fmt: skip
 
 

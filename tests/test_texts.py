@@ -98,13 +98,14 @@ def test_turns_counts_the_changes_of_party(cut):
 
 def test_words_carry_over_where_they_belong_to_the_party():
     shared = pd.DataFrame(
-        [(1, m, p, f"{w} filler{i} {m}word")
+        [(1, m, p, f"{w} filler{i} {m}word {'eword ' * 5 * (m == 'e')}")
          for m, p, w in zip("abcdef", texts.PARTIES * 3, ("tax", "army") * 3, strict=True)
          for i in range(6)],
         columns=["year", "president", "party", "text"],
     )  # fmt: skip
     assert texts.carried_over(line(), shared, "e", k=1) == (1.0, 1.0)  # "tax", also his
-    # of the two loudest, "tax" is his, the other is some one man's own name
+    # of the three loudest one is "tax", the others are words of his party's two other men; his own
+    # word, loud as it is, was not to be read
     read, new = texts.carried_over(line(), shared, "e", k=3)
     assert read == 1.0 and new == pytest.approx(1 / 3)
     with pytest.raises(ValueError, match="No passage is by 'nobody'"):
