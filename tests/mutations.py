@@ -142,9 +142,9 @@ _M = {
         ("wrong weight", "kernel coalitions of all sizes equally often",
          "share = 1 / (sizes * (d - sizes))", "share = 1.0 + 0 * sizes"),
         ("missing term", "orders are not walked backwards",
-         "np.concatenate([orders, orders[:, ::-1]])", "np.concatenate([orders, orders])"),
+         "np.stack([orders, orders[:, ::-1]], axis=1)", "np.stack([orders, orders], axis=1)"),
         ("missing normalisation", "values of all orders are added up",
-         "    phi /= len(orders)\n", ""),
+         "        phi /= 2 * len(v)\n", ""),
     ),
     ("metrics", "test_metrics"): (
         ("off by one", "the region leaves out what is just at the threshold",

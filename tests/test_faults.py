@@ -1,32 +1,46 @@
 """When things go wrong half-way: what was there before is there afterwards, whole and unchanged."""
 
 import contextlib
+import dataclasses
 import errno
+import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
+import types
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 from leftovers import hooks, nothing_left
 from test_evaluate import METHODS, Tiny, made
 from torch import nn
 
 from xailab import (
     cam,
+    capstone,
     controls,
+    counterfactual,
     course,
     evaluate,
     faithfulness,
     integrated_gradients,
     lime_image,
+    lime_tabular,
+    measure,
     models,
     progress,
     results,
+    shapley,
+    stability,
 )
 from xailab.hooks import record, spatial_layers
 from xailab.interrupts import Interrupted
@@ -265,6 +279,343 @@ def test_a_stopped_evaluation_has_the_table_of_what_was_finished(tmp_path, monke
     monkeypatch.setattr(evaluate, "see", real)
     whole = evaluate.run(tiny, made(), METHODS, controls=(), batch_size=2, results=file)
     pd.testing.assert_frame_equal(whole[whole["name"] < "p4"], stopped.value.partial)
+
+
+class _StopAt:
+    """A function that is stopped by hand at one of its calls; set and count as a Fuse has them."""
+
+    def __init__(self, f):
+        self.f, self.count = f, [0, None, None]
+
+    def __call__(self, *args):
+        self.count[0] += 1
+        if self.count[0] - 1 == self.count[1]:
+            raise self.count[2]
+        return self.f(*args)
+
+    set = Fuse.set
+
+
+def _equal(found, expected):
+    """Field by field, whatever it is made of; numbers but for rounding."""
+    if dataclasses.is_dataclass(expected):
+        assert type(found) is type(expected)
+        _equal(vars(found), vars(expected))
+    elif isinstance(expected, dict):
+        assert list(found) == list(expected)
+        for key in expected:
+            _equal(found[key], expected[key])
+    elif isinstance(expected, tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            _equal(one, other)
+    elif isinstance(expected, pd.DataFrame):
+        pd.testing.assert_frame_equal(found, expected)
+    elif isinstance(expected, pd.Series):
+        pd.testing.assert_series_equal(found, expected)
+    elif isinstance(expected, float | np.ndarray):
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+    else:
+        assert found == expected
+
+
+ROWS = np.random.default_rng(5).normal(size=(12, 5))
+FRAME = pd.DataFrame(ROWS.round(0), columns=list("abcde"))
+BACK = FRAME.iloc[6:]
+
+
+def _curved(rows):
+    r = np.asarray(rows)
+    return r[:, 0] * r[:, 1] + np.abs(r[:, 2]) - r[:, 3] * r[:, 4] * r[:, 0]
+
+
+def _walked(m, n=70, d=5):
+    """The first m of n orders with one background row each, walked in both directions, one by one."""
+    f, rng, b = _curved, np.random.default_rng(0), ROWS[6:]
+    orders = rng.random((n, d)).argsort(1)
+    drawn = b[rng.integers(len(b), size=n)]
+    gains = np.zeros((2 * m, d))
+    walks = [
+        (order[::way], base)
+        for order, base in zip(orders[:m], drawn, strict=False)
+        for way in (1, -1)
+    ]
+    for gain, (order, base) in zip(gains, walks, strict=True):
+        at = base.copy()
+        for j in order:
+            before, at[j] = f(at[None])[0], ROWS[0, j]
+            gain[j] = f(at[None])[0] - before
+    return shapley.Attribution(
+        ("x0", "x1", "x2", "x3", "x4"), gains.mean(0), float(f(b).mean()), float(f(ROWS[:1])[0]),
+        ROWS[0], "sampling", len(b), 2 * m * (d + 1) + len(b), 0, "model output", "m",
+    )  # fmt: skip
+
+
+def _fitted(m, d=9):
+    """KernelSHAP on the first m / 2 drawn pairs: the last value follows from the others' sum."""
+    f, rng, x, b = _bent, np.random.default_rng(0), NINE, BACK_OF_NINE
+    sizes = np.arange(1, d)
+    p = 1 / (sizes * (d - sizes))
+    s = rng.choice(sizes, 30, p=p / p.sum())
+    half = (rng.random((30, d)).argsort(1).argsort(1) < s[:, None])[: m // 2]
+    S = np.array([z for one in half for z in (one, ~one)])
+    v0, v1 = f(b).mean(), f(x[None])[0]
+    y = np.array([f(np.where(z, x, b)).mean() for z in S]) - v0 - S[:, -1] * (v1 - v0)
+    first = np.linalg.lstsq(S[:, :-1] - S[:, -1:].astype(float), y, rcond=None)[0]
+    return np.array([*first, v1 - v0 - first.sum()])
+
+
+NINE, BACK_OF_NINE = np.ones(9), np.linspace(-1, 1, 18).reshape(2, 9)
+
+
+def _bent(rows):
+    return np.asarray(rows)[:, :4].prod(1) + np.asarray(rows)[:, 5:] @ [1.0, 2, 3, 4]
+
+
+def _sets_tried(m):
+    """Of a search that was not stopped, the answers of the first m sets."""
+    whole = counterfactual.search(_either, ZERO, LEVELS, max_changes=3, n_answers=99, model="m")
+    sets = [set(s) for size in (1, 2, 3) for s in itertools.combinations("abcde", size)]
+    return tuple(a for a in whole.answers if set(a.changes) in sets[:m])
+
+
+LEVELS = pd.DataFrame(list(itertools.product([0.0, 1], repeat=5)), columns=list("abcde"))
+ZERO = LEVELS.iloc[0]
+_either = lambda rows: ((rows["b"] == 1) | (rows["c"] + rows["e"] == 2)) * 1.0  # noqa: E731
+
+
+def _estimate(f):
+    return lambda n, seed: shapley.sampling(
+        f, ROWS[0], ROWS[6:8], n_permutations=n, seed=seed, model="m"
+    )
+
+
+def _line(f, seed):
+    weights = np.random.default_rng(seed).normal(size=3)
+    return types.SimpleNamespace(weights=weights, model_prediction=f(ROWS)[0])
+
+
+VIEWS = [
+    measure.Seen(
+        f"v{i}",
+        np.random.default_rng(i).integers(0, 256, (16, 16, 3), np.uint8),
+        np.eye(16) > 0,
+        i % 4,
+        1.0,
+    )
+    for i in range(6)
+]
+BATCH = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+BANDS = np.arange(16)[:, None] // 4 + np.zeros((16, 16), int)
+HEATS = {"a": np.random.default_rng(2).random((6, 16, 16)), "b": np.ones((6, 16, 16))}
+CONTROLS = ("input_gradient", "random_map")
+
+
+def _four_classes(fuse):
+    tiny = Tiny()
+    tiny.model[3] = nn.Linear(8, 4).requires_grad_(False)
+    tiny.model[3].weight.copy_(torch.rand(4, 8, generator=torch.Generator().manual_seed(1)))
+    tiny.model[3].bias.zero_()
+    tiny.model.append(fuse)
+    return tiny
+
+
+VALUES = {"one": ROWS[:6], "other": ROWS[6:]}
+TRUTH = shapley.exact(_curved, ROWS[0], ROWS[6:8])
+
+
+class Job(NamedTuple):
+    """run(f, m): do m things with a function or network; ``total`` of them are begun and stopped."""
+
+    made: Callable  # a function to ask, or fuse -> a network or CNN with the fuse in it
+    total: int
+    run: Callable
+    least: int = 1
+    view: Callable = lambda found: found  # what is compared
+    oracle: Callable | None = None  # m -> the view of m things, None for that of a run of m
+
+
+STOPPED = {
+    "rows": Job(
+        _curved, 6, lambda f, m: shapley.exact_rows(f, FRAME[:m], BACK, model="m")
+    ),
+    "orders": Job(
+        _curved, 9,
+        lambda f, m: shapley.sampling(f, ROWS[0], ROWS[6:], n_permutations=m, model="m"),
+    ),
+    "orders, each with one row": Job(
+        _curved, 70,
+        lambda f, m: shapley.sampling(
+            f, ROWS[0], ROWS[6:], n_permutations=m, one_row=True, model="m"
+        ),
+        oracle=_walked,
+    ),
+    "drawn coalitions": Job(
+        _bent, 60, lambda f, m: shapley.kernel(f, NINE, BACK_OF_NINE, n_samples=m), 18,
+        lambda found: found.values, _fitted,
+    ),
+    "all coalitions": Job(_curved, 30, lambda f, m: shapley.kernel(f, ROWS[0], ROWS[6:]), 31),
+    "runs": Job(
+        _curved, 6, lambda f, m: stability.repeat(partial(_line, f), range(m), k=2), 2,
+        lambda found: found.weights,
+    ),
+    "errors": Job(
+        _curved, 6, lambda f, m: stability.errors("s", _estimate(f), TRUTH, [2], range(m))
+    ),
+    "counterfactuals": Job(
+        _either, 25,
+        lambda f, m: counterfactual.search(f, ZERO, LEVELS, max_changes=3, model="m"), 2,
+        lambda found: found.answers, _sets_tried,
+    ),
+    "deletion curves": Job(
+        _curved, 6, lambda f, m: capstone.faithfulness(f, FRAME[:m], BACK, VALUES)
+    ),
+    "rungs": Job(
+        Mined, 4,
+        lambda net, m: faithfulness.randomisation_ladder(
+            net, lambda n: _drawn(n, BATCH), ["head", "last", "body"][: m - 1]
+        ), 2,
+    ),
+    "repeats": Job(
+        Mined, 5, lambda net, m: faithfulness.stability(lambda v: _drawn(net, v), BATCH, repeats=m)
+    ),
+    "maps": Job(
+        _four_classes, 6,
+        lambda cnn, m: measure.maps(cnn, VIEWS[:m], METHODS, controls=CONTROLS, batch_size=2),
+    ),
+    "areas": Job(_four_classes, 6, lambda cnn, m: measure.perturbation(cnn, VIEWS[:m], HEATS)),
+    "cells": Job(
+        _four_classes, 8, lambda cnn, m: measure.grid_game(cnn, VIEWS, METHODS, n=2),
+        oracle=lambda m: {
+            k: v[:m] for k, v in measure.grid_game(_four_classes(Fuse()), VIEWS, METHODS, n=2).items()
+        },
+    ),
+    "images": Job(
+        _four_classes, 9,
+        lambda cnn, m: lime_image.ask(
+            cnn.predict_proba, VIEWS[0].image, BANDS, np.eye(9, 4), batch_size=2
+        ) if m == 9 else cnn.predict_proba([
+            lime_image.apply_mask(
+                VIEWS[0].image, lime_image.hidden(VIEWS[0].image, BANDS), BANDS, z
+            ) for z in np.eye(9, 4)[:m]
+        ]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_what_a_stop_leaves_is_what_a_shorter_run_gives(name, monkeypatch):
+    job = STOPPED[name]
+    monkeypatch.setattr(shapley, "CALL_ROWS", 24)  # many calls of few rows
+    fuse = _StopAt(job.made) if job.made in (_curved, _bent, _either) else Fuse()
+    subject = fuse if isinstance(fuse, _StopAt) else job.made(fuse)
+    nets = [net for net in (subject, getattr(subject, "model", None)) if isinstance(net, nn.Module)]
+    fuse.set(None)
+    job.run(subject, job.total)
+    points = set()
+    for at in range(fuse.count[0]):
+        fuse.set(at, KeyboardInterrupt)
+        with nothing_left(*nets), pytest.raises(KeyboardInterrupt) as stopped:
+            job.run(subject, job.total)
+        fuse.set(None)
+        if not isinstance(stopped.value, Interrupted):  # before the first thing was begun
+            assert not points
+            continue
+        said, left = str(stopped.value), stopped.value.partial
+        m, total = map(int, re.match(r"Stopped after (\d+) of (\d+) ", said).groups())
+        assert total == job.total
+        if m < job.least:
+            assert left is None and "too little to use" in said
+        else:
+            shorter = job.oracle(m) if job.oracle else job.view(job.run(subject, m))
+            assert "sys.last_value.partial" in said
+            _equal(job.view(left), shorter)
+        points.add(m)
+    assert len(points) >= 3
+
+
+def test_a_stopped_search_says_on_its_card_how_far_it_came():
+    f = _StopAt(_either)
+    f.set(5, KeyboardInterrupt)  # the first call asks about the row itself
+    with pytest.raises(Interrupted) as stopped:
+        counterfactual.search(f, ZERO, LEVELS)
+    assert "exhaustive, 4 of 15 sets only" in stopped.value.partial.card()
+    assert "only" not in counterfactual.search(_either, ZERO, LEVELS).method
+
+
+# a function, and the calls at which it is stopped
+NOTHING_TO_KEEP = {
+    "exact": (_curved, (0, 5, 6), lambda f: shapley.exact(f, ROWS[0], ROWS[6:])),
+    "coalition values": (
+        _curved, (0, 1), lambda f: shapley.coalition_values(f, ROWS[0], ROWS[6:], np.eye(5) > 0)
+    ),
+    "random search": (_either, (0, 1), lambda f: counterfactual.random_search(f, ZERO, LEVELS)),
+    "LIME": (_either, (0,), lambda f: lime_tabular.explain(f, LEVELS.iloc[0], LEVELS)),
+    "integrated gradients": (
+        lambda rows: rows.prod(1), (0, 1, 3), lambda f: integrated_gradients.explain(f, *ROWS[:2])
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOTHING_TO_KEEP)
+def test_where_half_a_result_would_mislead_a_stop_leaves_none(name, monkeypatch):
+    monkeypatch.setattr(shapley, "CALL_ROWS", 24)
+    function, places, run = NOTHING_TO_KEEP[name]
+    for at in places:
+        f = _StopAt(function)
+        f.set(at, KeyboardInterrupt)
+        with nothing_left(), pytest.raises(KeyboardInterrupt) as stopped:
+            run(f)
+        assert type(stopped.value) is KeyboardInterrupt
+
+
+KERNEL = """
+import sys, time
+import numpy as np
+from types import SimpleNamespace
+from xailab import stability
+
+def explain(seed):
+    if slow:
+        print("run", seed, flush=True)
+        time.sleep(0.2)
+    return SimpleNamespace(weights=np.random.default_rng(seed).normal(size=4))
+
+slow = True
+"""
+
+
+def test_in_a_kernel_the_stopped_cell_leaves_its_partial_result():
+    manager, client = start_new_kernel()
+    try:
+        client.execute_interactive(KERNEL, timeout=60, output_hook=lambda message: None)
+        printed = []
+
+        def listen(message):
+            printed.append(message["content"])
+            if "run 3" in message["content"].get("text", "") and "asked" not in printed:
+                printed.append("asked")
+                manager.interrupt_kernel()
+
+        stopped = client.execute_interactive(
+            "stability.repeat(explain, range(10_000), k=2)", timeout=60, output_hook=listen
+        )
+        assert stopped["content"]["ename"] == "Interrupted"
+        assert "of 10000 runs. What was finished is in sys.last_value.partial" in str(printed)
+        read = """
+slow, part = False, sys.last_value.partial
+whole = stability.repeat(explain, range(len(part.runs)), k=2)
+len(part.runs) >= 3 and np.array_equal(part.weights, whole.weights) and part.jaccard == whole.jaccard
+"""
+        shown = []
+        client.execute_interactive(read, timeout=60, output_hook=shown.append)
+        answers = [
+            m["content"]["data"]["text/plain"] for m in shown if m["msg_type"] == "execute_result"
+        ]
+        assert answers == ["True"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 # --- a full disk -------------------------------------------------------------------------------

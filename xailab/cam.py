@@ -201,7 +201,8 @@ def heatmaps(
     ``from_tokens()``, ``from_channels_last``, or a function of your own.
 
     One forward pass and one short backward serve all methods; the model, its mode and
-    its gradients are left as they were. Raises ValueError for unknown methods, targets
+    its gradients are left as they were. Stopped by hand, it leaves no map: Ablation-CAM of the
+    first channels would only look like one. Raises ValueError for unknown methods, targets
     out of range, a layer without maps, and for "cam" on a head that does not allow it.
     Introduced in notebook 05.
     """

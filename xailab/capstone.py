@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from . import shapley
+from .interrupts import stoppable
 
 __all__ = ["agreement", "deletion", "faithfulness", "loudest_first", "planted_rule"]
 
@@ -49,21 +50,27 @@ def faithfulness(
     background's mean, in units of the output: high when the features forgotten first carried the
     answer. explanations: method -> (n, d) signed values. Two columns are controls: "random order" and
     "reversed", the first method backwards. Introduced in notebook 13.
+    Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the table of the first rows.
     """
-    rng, lines = np.random.default_rng(seed), []
+    rng, lines = np.random.default_rng(seed), list[dict[str, float]]()
     base = float(np.mean(predict(background)))
     outputs = np.asarray(predict(X), dtype=float)
     first = next(iter(explanations))
-    for i, (output, (_, x)) in enumerate(zip(outputs, X.iterrows(), strict=True)):
-        raises = output > base
-        orders = {name: loudest_first(values[i], raises) for name, values in explanations.items()}
-        orders |= {"random order": rng.permutation(len(x)), "reversed": orders[first][::-1]}
-        lost = {
-            name: np.mean(output - deletion(predict, x, background, order)[1:-1])
-            for name, order in orders.items()
-        }
-        lines.append({name: value if raises else -value for name, value in lost.items()})
-    return pd.DataFrame(lines, index=X.index)
+
+    def result() -> pd.DataFrame:
+        return pd.DataFrame(lines, index=X.index[: len(lines)])
+
+    with stoppable(lines, len(X), "rows", result):
+        for i, (output, (_, x)) in enumerate(zip(outputs, X.iterrows(), strict=True)):
+            raises = output > base
+            orders = {name: loudest_first(given[i], raises) for name, given in explanations.items()}
+            orders |= {"random order": rng.permutation(len(x)), "reversed": orders[first][::-1]}
+            lost = {
+                name: np.mean(output - deletion(predict, x, background, order)[1:-1])
+                for name, order in orders.items()
+            }
+            lines.append({name: value if raises else -value for name, value in lost.items()})
+    return result()
 
 
 def agreement(a: Sequence | np.ndarray, b: Sequence | np.ndarray, k: int = 3) -> pd.DataFrame:

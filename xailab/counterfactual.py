@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .cards import card, name_of
+from .interrupts import stoppable
 
 __all__ = [
     "Counterfactual", "Counterfactuals", "Rules", "candidates", "closest_linear", "distance",
@@ -212,36 +213,43 @@ def search(
 
     predict: DataFrame (n, d) -> (n,). table: real rows, whose values are the candidates. A set of
     features is left out when a part of it is enough. n_answers: how many to keep, the fewest
-    changes first, then the cheapest. Raises ValueError for a row that is over the threshold
+    changes first, then the cheapest. Stopped by hand, it raises ``Interrupted``, whose ``partial`` holds
+    the answers of the sets tried so far, which its card counts; None where none of them is enough.
+    Raises ValueError for a row that is over the threshold
     already, and for columns that do not fit. Wachter et al. 2018; Ustun et al. 2019. Notebook 12.
     """
     start = _start(predict, x, table, threshold, max_changes)
     options, allowed = candidates(x, table, rules), _Allowed(table, rules)
     kinds, units = table.columns.isin(rules.categorical), rules.units(table)
     found: list[Counterfactual] = []
-    evaluations = 1
-    for size in range(1, max_changes + 1):
-        for features in combinations(options, size):
+    sets = [s for size in range(1, max_changes + 1) for s in combinations(options, size)]
+    asked: list[int] = []  # rows of each set
+
+    def result() -> Counterfactuals:
+        best = sorted(found, key=lambda a: (len(a.changes), a.cost))[:n_answers]
+        stopped = "" if len(asked) == len(sets) else f", {len(asked)} of {len(sets)} sets only"
+        return Counterfactuals(
+            tuple(best), x, start, threshold, max_changes, 1 + sum(asked), f"exhaustive{stopped}",
+            rules, None, output, name_of(predict, model),
+        )  # fmt: skip
+
+    with stoppable(asked, len(sets), "sets of features", lambda: result() if found else None):
+        for features in sets:
             if any(set(done.changes) <= set(features) for done in found):
+                asked.append(0)
                 continue
             grid = np.meshgrid(*(options[f] for f in features), indexing="ij")
             values = np.stack([g.ravel() for g in grid], axis=1)
             rows = _changed(x, features, values)
             rows = rows[allowed(rows, features)]
-            if rows.empty:
-                continue
-            p = _ask(predict, rows)
-            evaluations += len(rows)
+            p = _ask(predict, rows) if len(rows) else np.empty(0)
             over = np.flatnonzero(p >= threshold)
             if len(over):
                 cost = distance(rows.to_numpy()[over], x.to_numpy(), units, kinds)
                 i = over[np.argmin(cost)]
                 found.append(_answer(rows.iloc[i], x, p[i], float(cost.min()), table, rules))
-    found.sort(key=lambda a: (len(a.changes), a.cost))
-    return Counterfactuals(
-        tuple(found[:n_answers]), x, start, threshold, max_changes, evaluations, "exhaustive", rules,
-        None, output, name_of(predict, model),
-    )  # fmt: skip
+            asked.append(len(rows))
+    return result()
 
 
 def random_search(
@@ -251,7 +259,8 @@ def random_search(
 ) -> Counterfactuals:  # fmt: skip
     """The control: draw changes blindly under the same rules and keep the best that gets over.
 
-    Settings and errors as ``search``. Introduced in notebook 12.
+    One call of predict: stopped by hand, it leaves nothing. Settings and errors as ``search``.
+    Introduced in notebook 12.
     """
     start = _start(predict, x, table, threshold, max_changes)
     options, allowed = candidates(x, table, rules), _Allowed(table, rules)

@@ -25,7 +25,7 @@ import pandas as pd
 
 from . import cam
 from .inputs import count
-from .interrupts import Interrupted
+from .interrupts import stoppable
 from .measure import (
     CONTROLS,
     Seen,
@@ -102,19 +102,16 @@ def run(
     todo = [i for i, name in enumerate(names) if name not in done]
     batches = [todo[i : i + batch_size] for i in range(0, len(todo), batch_size)]
     job = _Job(cnn, tuple(methods), layer, threshold, tuple(controls), least, settings, n_jobs == 1)
-    finished = len(names) - len(todo)
+    finished = [name for name in names if name in done]
     per_round = 1 if n_jobs == 1 else 2 * (n_jobs if n_jobs > 0 else os.cpu_count() or 1)
-    try:
+    with stoppable(finished, len(names), "pictures", lambda: store.table(names), least=0):
         for i in range(0, len(batches), per_round):
             parts = [([names[k] for k in b], _some(items, b)) for b in batches[i : i + per_round]]
             for part, frame in zip(parts, _parallel(job, parts, n_jobs, backend), strict=True):
                 store.add(frame)
-                finished += len(part[0])
+                finished += part[0]
             if progress:
-                progress(finished, len(names))
-    except KeyboardInterrupt:
-        said = f"Stopped after {finished} of {len(names)} pictures."
-        raise Interrupted(said, store.table(names)) from None
+                progress(len(finished), len(names))
     store.finish()
     return store.table(names)
 

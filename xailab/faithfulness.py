@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .inputs import count, floats, generator, short
+from .interrupts import stoppable
 from .tensor_inputs import evaluation_mode, network, picture_batch
 
 __all__ = [
@@ -107,7 +108,8 @@ def perturbation_curves(
 ) -> dict[str, Curve]:  # fmt: skip
     """``deletion`` (or ``insertion``) for several maps of one picture at once: name -> Curve.
 
-    Whole picture and baseline, where all curves start and end, are scored once for all.
+    Whole picture and baseline, where all curves start and end, are scored once for all. Stopped by
+    hand, it leaves nothing: half a curve has no area. ``measure.perturbation`` keeps whole pictures.
     Raises ValueError as ``deletion`` does. Notebook 07.
     """
     steps, net = count("steps", steps), network(model)
@@ -249,7 +251,8 @@ def randomisation_ladder(
 
     explain: a network -> {method: (B, H, W)}. layers: the parts to randomise, the top one first;
     None takes all. The given model is not touched. A map that survives does not depend on
-    what was learnt. Raises ValueError for unknown parts. Adebayo et al. 2018. Notebook 07.
+    what was learnt. Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the ladder down to
+    the last rung reached. Raises ValueError for unknown parts. Adebayo et al. 2018. Notebook 07.
     """
     net = copy.deepcopy(network(model))
     known = dict(_rungs(net)) | dict(net.named_modules())
@@ -259,19 +262,24 @@ def randomisation_ladder(
     names = list(layers) if layers else [name for name, _ in _rungs(net)]
     rng = torch.Generator().manual_seed(count("seed", seed, least=0))
     steps = [explain(net)]
+
+    def result() -> Ladder:
+        maps = {method: np.stack([step[method] for step in steps]) for method in steps[0]}
+        similarity = {
+            method: np.array([_alike(m[0], step) for step in m]) for method, m in maps.items()
+        }
+        return Ladder(("as trained", *names[: len(steps) - 1]), maps, similarity)
+
     if not isinstance(steps[0], Mapping):
         raise TypeError(
             "explain must return a dict, method -> maps (B, H, W), as cam.heatmaps does, not "
             f"{type(steps[0]).__name__}."
         )
-    for name in names:
-        _shuffle(known[name], rng)
-        steps.append(explain(net))
-    maps = {method: np.stack([step[method] for step in steps]) for method in steps[0]}
-    similarity = {
-        method: np.array([_alike(m[0], step) for step in m]) for method, m in maps.items()
-    }
-    return Ladder(("as trained", *names), maps, similarity)
+    with stoppable(steps, len(names) + 1, "rungs", result, least=2):
+        for name in names:
+            _shuffle(known[name], rng)
+            steps.append(explain(net))
+    return result()
 
 
 def stability(
@@ -282,7 +290,8 @@ def stability(
 
     explain: (B, 3, H, W) -> {method: (B, H, W)}. noise: standard deviation, in units of x's
     own. Keep the target fixed in ``explain``. High is stable, not right: a constant map is
-    perfectly stable. After Alvarez-Melis & Jaakkola 2018. Notebook 07.
+    perfectly stable. Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the mean over the
+    repeats so far. After Alvarez-Melis & Jaakkola 2018. Notebook 07.
     Raises ValueError for a noise that is not positive.
     """
     repeats = count("repeats", repeats)
@@ -290,10 +299,14 @@ def stability(
         raise ValueError(f"noise must be a positive number, not {short(noise)}.")
     rng = torch.Generator().manual_seed(count("seed", seed, least=0))
     before = explain(x)
-    total = {method: np.zeros(len(x)) for method in before}
-    for _ in range(repeats):
-        shaken = x + noise * x.std() * torch.randn(x.shape, generator=rng).to(x.device)
-        after = explain(shaken)
-        for method in total:
-            total[method] += _alike(before[method], after[method])
-    return {method: sums / repeats for method, sums in total.items()}
+    found: list[dict[str, np.ndarray]] = []
+
+    def result() -> dict[str, np.ndarray]:
+        return {method: np.mean([one[method] for one in found], axis=0) for method in before}
+
+    with stoppable(found, repeats, "repeats", result):
+        for _ in range(repeats):
+            shaken = x + noise * x.std() * torch.randn(x.shape, generator=rng).to(x.device)
+            after = explain(shaken)
+            found.append({method: _alike(before[method], after[method]) for method in before})
+    return result()

@@ -112,7 +112,8 @@ def train_income_net(
     """Train an IncomeNet with Adam on the binary cross-entropy; the same seed gives the same network.
 
     X: (n, d) DataFrame. y: (n,) bool. About a second for the Adult training set.
-    The global random state is left alone. Raises TypeError and ValueError for a table, labels or
+    The global random state is left alone. Stopped by hand, it leaves nothing: a network that is half
+    trained looks like one that is. Raises TypeError and ValueError for a table, labels or
     settings that do not fit. Introduced in notebook 01.
     """
     if not isinstance(X, pd.DataFrame):

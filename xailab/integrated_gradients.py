@@ -131,7 +131,8 @@ def explain(
 
     score: tensor (n, *shape) -> (n,) or (n, 1), differentiable; choose the class in it. x, baseline:
     of one shape, without a batch axis; arrays or tensors. n_steps, rule: see ``quadrature``.
-    baseline_name, output, model: names for the card. Raises ValueError for shapes that do not fit,
+    baseline_name, output, model: names for the card. Stopped by hand, it leaves nothing: half a way is
+    not half an explanation. Raises ValueError for shapes that do not fit,
     a score that is not one number an input, or missing values.
     Sundararajan, Taly & Yan 2017, eq. 1. Introduced in notebook 11.
     """

@@ -12,7 +12,7 @@ from skimage.segmentation import felzenszwalb, quickshift, slic
 
 from .images import as_rgb
 from .inputs import count, function, generator
-from .interrupts import Interrupted
+from .interrupts import Interrupted, stoppable
 from .local_fit import all_finite, answers, exponential_kernel, fit_strongest
 
 SEGMENTATIONS = ("slic", "quickshift", "felzenszwalb", "grid")
@@ -176,19 +176,15 @@ def ask(
     function("predict_proba", predict_proba, "cnn.predict_proba")
     hidden_image, batch_size = hidden(image, segments, hide), count("batch_size", batch_size)
     report = _print_progress if progress is True else progress or (lambda *_: None)
-    start, answered = time.perf_counter(), []
+    start, answered = time.perf_counter(), list[np.ndarray]()
     report(0, len(Z), 0.0)
-    try:
+    with stoppable(answered, len(Z), "images", lambda: np.array(answered)):
         for first in range(0, len(Z), batch_size):
             rows = Z[first : first + batch_size]
             images = [apply_mask(image, hidden_image, segments, row) for row in rows]
-            answered.append(all_finite(answers(predict_proba(images), len(rows), "images")))
-            report(first + len(rows), len(Z), time.perf_counter() - start)
-    except KeyboardInterrupt:
-        found = np.concatenate(answered) if answered else None
-        said = f"Stopped after {sum(map(len, answered))} of {len(Z)} images."
-        raise Interrupted(said, found) from None
-    return np.concatenate(answered)
+            answered.extend(all_finite(answers(predict_proba(images), len(rows), "images")))
+            report(len(answered), len(Z), time.perf_counter() - start)
+    return np.array(answered)
 
 
 def _print_progress(done: int, total: int, seconds: float) -> None:

@@ -218,7 +218,7 @@ def explain(
     kernel_width: None is lime's 0.75 sqrt(d). num_features: None keeps all. target: the class.
     discretise, around: see ``perturb``. samples: (n, d) rows to use instead of drawing them, the
     first of them x. edges: ``quartiles(X_train)``, found anew for None. output, model: names for
-    the card.
+    the card. The model is asked once for all rows, so a stop by hand leaves nothing.
     Raises ValueError for rows, settings or predictions that do not fit.
     Ribeiro et al. 2016, eq. 1. Introduced in notebook 02.
     """

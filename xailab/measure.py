@@ -6,7 +6,7 @@ All names can be had from ``evaluate`` too, which adds runs over thousands of pi
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ import torch
 from . import cam, controls, metrics
 from .faithfulness import perturbation_curves
 from .inputs import count, object_mask, short
+from .interrupts import stoppable
 from .scenes import grid_quartets, tile
 
 __all__ = [
@@ -95,7 +96,8 @@ def maps(
     """The heat maps of several methods and controls for all views: name -> (n, H, W) in [0, 1].
 
     Raises ValueError for unknown names. Each view's random map has a seed of its own: the view's
-    name, so it does not depend on the batch. Notebook 06.
+    name, so it does not depend on the batch. Stopped by hand, it raises ``Interrupted``, whose
+    ``partial`` holds the maps of the first views. Notebook 06.
     """
     unknown = [c for c in controls if c not in CONTROLS]
     if unknown or not seen:
@@ -103,17 +105,22 @@ def maps(
             f"controls must be out of {list(CONTROLS)} and there must be at least one view; "
             f"got {list(controls)} and {len(seen)} views."
         )
-    parts: dict[str, list] = {name: [] for name in (*methods, *controls)}
-    for i in range(0, len(seen), batch_size):
-        batch = seen[i : i + batch_size]
-        x = torch.cat([cnn.preprocess(s.image) for s in batch])
-        targets = torch.tensor([s.target for s in batch], device=x.device)
-        found = cam.heatmaps(cnn, x, layer, targets, methods) if methods else {}
-        for name in controls:
-            found[name] = _control(name, cnn, batch, x, targets)
-        for name, heat in found.items():
-            parts[name].append(heat.astype(np.float32))
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    names, done = (*methods, *controls), list[dict[str, np.ndarray]]()
+    with stoppable(done, len(seen), "views", lambda: _columns(names, done)):
+        for i in range(0, len(seen), batch_size):
+            batch = seen[i : i + batch_size]
+            x = torch.cat([cnn.preprocess(s.image) for s in batch])
+            targets = torch.tensor([s.target for s in batch], device=x.device)
+            found = cam.heatmaps(cnn, x, layer, targets, methods) if methods else {}
+            for name in controls:
+                found[name] = _control(name, cnn, batch, x, targets)
+            done += [{n: found[n][k].astype(np.float32) for n in names} for k in range(len(batch))]
+    return _columns(names, done)
+
+
+def _columns(names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Lines of a table as its columns: name -> one entry a line."""
+    return {name: np.array([row[name] for row in rows]) for name in names}
 
 
 def _control(name, cnn, batch, x, targets) -> np.ndarray:
@@ -240,19 +247,20 @@ def perturbation(
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Deletion or insertion areas for all maps and views: method -> (n,), mean probabilities.
 
-    Small is good for "deletion", large for "insertion". Raises ValueError for another kind. Notebook 07.
+    Small is good for "deletion", large for "insertion". Stopped by hand, it raises ``Interrupted``, whose
+    ``partial`` holds the areas of the first views. Raises ValueError for another kind. Notebook 07.
     """
     if kind not in ("deletion", "insertion"):
         raise ValueError(f"kind must be 'deletion' or 'insertion', not {kind!r}.")
-    areas: dict[str, list] = {method: [] for method in maps}
-    for i, view in enumerate(seen):
-        x, here = cnn.preprocess(view.image), {method: a[i] for method, a in maps.items()}
-        curves = perturbation_curves(
-            cnn.model, x, here, view.target, kind == "insertion", steps, fill
-        )
-        for method, curve in curves.items():
-            areas[method].append(curve.auc)
-    return {method: np.array(values) for method, values in areas.items()}
+    done: list[dict[str, float]] = []
+    with stoppable(done, len(seen), "views", lambda: _columns(maps, done)):
+        for i, view in enumerate(seen):
+            x, here = cnn.preprocess(view.image), {method: a[i] for method, a in maps.items()}
+            curves = perturbation_curves(
+                cnn.model, x, here, view.target, kind == "insertion", steps, fill
+            )
+            done.append({method: curve.auc for method, curve in curves.items()})
+    return _columns(maps, done)
 
 
 def grid_game(
@@ -260,14 +268,15 @@ def grid_game(
 ) -> dict[str, np.ndarray]:
     """The grid pointing game: method -> (4 n,), the share of heat in the cell of the class asked for.
 
-    n pictures of 2 x 2 views of four classes; each class is asked for once. Chance is 1/4.
+    n pictures of 2 x 2 views of four classes; each class is asked for once. Chance is 1/4. Stopped by
+    hand, it raises ``Interrupted``, whose ``partial`` holds the shares so far.
     Needs a network that takes pictures of any size. Bohle et al. 2021. Notebook 06.
     """
-    shares: dict[str, list] = {m: [] for m in methods}
-    for four in grid_quartets([view.target for view in seen], n, seed):
-        x = tile(torch.cat([cnn.preprocess(seen[i].image) for i in four]))
-        for cell, i in enumerate(four):
-            found = cam.heatmaps(cnn, x, target=seen[i].target, methods=methods)
-            for m in methods:
-                shares[m].append(metrics.grid_share(found[m][0], cell))
-    return {m: np.array(values) for m, values in shares.items()}
+    done: list[dict[str, float]] = []
+    with stoppable(done, 4 * n, "cells", lambda: _columns(methods, done)):
+        for four in grid_quartets([view.target for view in seen], n, seed):
+            x = tile(torch.cat([cnn.preprocess(seen[i].image) for i in four]))
+            for cell, i in enumerate(four):
+                found = cam.heatmaps(cnn, x, target=seen[i].target, methods=methods)
+                done.append({m: metrics.grid_share(found[m][0], cell) for m in methods})
+    return _columns(methods, done)

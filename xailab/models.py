@@ -97,7 +97,10 @@ class CNN:
         return ((x - mean) / std).contiguous()
 
     def predict_proba(self, images: Iterable, batch_size: int = 16) -> np.ndarray:
-        """(n, C) softmax probabilities of n images (each uint8 (H, W, 3), PIL or a path)."""
+        """(n, C) softmax probabilities of n images (each uint8 (H, W, 3), PIL or a path).
+
+        Stopped by hand, it leaves nothing; ``lime_image.ask`` keeps what it was answered.
+        """
         one = isinstance(images, str | Path | Image.Image) or getattr(images, "ndim", 0) == 3
         if one or not isinstance(images, Iterable):
             raise TypeError(

@@ -14,6 +14,7 @@ import pandas as pd
 from .attribution import Attribution, Attributions
 from .cards import name_of
 from .inputs import count, floats, function, generator
+from .interrupts import stoppable
 
 __all__ = [
     "Attribution", "Attributions", "coalition_values", "exact", "exact_rows", "kernel",
@@ -169,7 +170,8 @@ def exact(
     is a null player, so only the coalitions of the others are asked: same values, fewer questions.
     predict: rows (n, d) -> (n,), each row on its own; rows come as a DataFrame when the background
     is one. x: (d,). background: (n, d) rows that stand for "feature not known". output, model:
-    names for the card. Cost: at most 2^d times len(background) outputs.
+    names for the card. Cost: at most 2^d times len(background) outputs. Stopped by hand, it leaves
+    nothing: half the coalitions make no value.
     Raises ValueError for d > 16 and for shapes that do not fit.
     Lundberg & Lee 2017, eq. 4 (interventional). Notebook 03.
     """
@@ -187,6 +189,7 @@ def exact_rows(
 ) -> Attributions:
     """``exact`` for every row of X (m, d): what the global plots are drawn from. Notebook 03.
 
+    Stopped by hand, it raises ``Interrupted``, whose ``partial`` holds the rows that were finished.
     Raises ValueError for shapes that do not fit.
     """
     if getattr(X, "ndim", 0) != 2 or len(X) == 0:
@@ -194,16 +197,22 @@ def exact_rows(
     names, own = getattr(background, "columns", None), getattr(X, "columns", None)
     if names is not None and own is not None and list(names) != list(own):
         raise ValueError(f"X must have the background's columns {list(names)} in this order.")
-    found = []
-    for values in floats("X", X):
-        row, b, features, wrap = _checked(values, background)
-        _check_size(len(row))
-        found.append(_exact(predict, row, b, wrap))
-    phi, base, predictions, evaluations = zip(*found, strict=True)
-    return Attributions(
-        features, np.array(phi), base[0], np.array(predictions), np.asarray(X, dtype=float),
-        "exact", len(b), sum(evaluations), output, name_of(predict, model),
-    )  # fmt: skip
+    rows, found = floats("X", X), list[tuple]()
+    _, b, features, wrap = _checked(rows[0], background)
+
+    def result() -> Attributions:
+        phi, base, predictions, evaluations = zip(*found, strict=True)
+        return Attributions(
+            features, np.array(phi), base[0], np.array(predictions), rows[: len(phi)],
+            "exact", len(b), sum(evaluations), output, name_of(predict, model),
+        )  # fmt: skip
+
+    with stoppable(found, len(rows), "rows", result):
+        for values in rows:
+            row = _checked(values, background)[0]
+            _check_size(len(row))
+            found.append(_exact(predict, row, b, wrap))
+    return result()
 
 
 def _check_size(d: int) -> None:
@@ -223,6 +232,8 @@ def kernel(
     Coalitions are drawn by size with weight (d - 1) / (s (d - s)), each together with its
     complement, and v(S) - v(0) is fitted by sum_{i in S} phi_i under the constraint that all
     phi add up to v(all) - v(0). With all 2^d - 2 coalitions weighed exactly the result is exact.
+    Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the fit to the pairs asked so far;
+    None for fewer than 2 d coalitions, and for a list of all, whose beginning is no fair sample.
     Raises ValueError when n_samples < 2 d. Lundberg & Lee 2017, theorem 2. Notebook 03.
     """
     row, b, features, wrap = _checked(x, background)
@@ -231,20 +242,30 @@ def kernel(
         raise ValueError(f"n_samples must be at least {2 * d} for {d} features, not {n_samples}.")
     if d <= MAX_EXACT and n_samples >= 2**d - 2:
         S = _all_coalitions(d)[1:-1]
-        weight = kernel_weight(S.sum(1), d)
+        weight, least = kernel_weight(S.sum(1), d), len(S) + 1
     else:
         sizes = np.arange(1, d)
         share = 1 / (sizes * (d - sizes))
         s = rng.choice(sizes, n_samples // 2, p=share / share.sum())
         S = rng.random((len(s), d)).argsort(1).argsort(1) < s[:, None]
-        S = np.concatenate([S, ~S])
-        weight = np.ones(len(S))
+        S = np.stack([S, ~S], axis=1).reshape(-1, d)
+        weight, least = np.ones(len(S)), 2 * d
     v0, v1 = coalition_values(predict, row, b, np.array([[False] * d, [True] * d]), wrap)
-    phi = constrained_fit(S, coalition_values(predict, row, b, S, wrap) - v0, weight, v1 - v0)
-    return Attribution(
-        features, phi, float(v0), float(v1), row, "kernel", n, (len(S) + 2) * n, seed, output,
-        name_of(predict, model),
-    )  # fmt: skip
+    known: list[float] = []
+
+    def result() -> Attribution:
+        m = len(known)
+        phi = constrained_fit(S[:m], np.array(known) - v0, weight[:m], v1 - v0)
+        return Attribution(
+            features, phi, float(v0), float(v1), row, "kernel", n, (m + 2) * n, seed, output,
+            name_of(predict, model),
+        )  # fmt: skip
+
+    step = 2 * max(1, CALL_ROWS // (2 * n))  # whole pairs
+    with stoppable(known, len(S), "coalitions", result, least):
+        for i in range(0, len(S), step):
+            known.extend(coalition_values(predict, row, b, S[i : i + step], wrap))
+    return result()
 
 
 def kernel_weight(s: np.ndarray, d: int) -> np.ndarray:
@@ -282,26 +303,37 @@ def sampling(
     one_row=False asks each coalition of the whole background: values are additive for any number of
     orders. one_row=True pairs each order with one background row drawn at random: far cheaper an
     order, but the mean over the drawn rows is not the base value, so an additivity gap is left.
+    Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the mean over the orders walked so far.
     Castro et al. 2009; Strumbelj & Kononenko 2014; Mitchell et al. 2022. Notebook 03.
     """
     row, b, features, wrap = _checked(x, background)
     d, n = len(row), len(b)
     n_permutations, rng = count("n_permutations", n_permutations), generator(seed)
     orders = np.argsort(rng.random((n_permutations, d)), axis=1)
-    orders = np.concatenate([orders, orders[:, ::-1]])
-    rank = np.argsort(orders, axis=1)
-    S = rank[:, None, :] < np.arange(d + 1)[None, :, None]  # (orders, steps, features)
-    if one_row:
-        drawn = b[np.tile(rng.integers(n, size=n_permutations), 2)]
-        v = _ask(predict, np.where(S, row, drawn[:, None, :]), wrap)
-        base, evaluations = float(_ask(predict, b[None], wrap).mean()), v.size + n
-    else:
-        v = coalition_values(predict, row, b, S.reshape(-1, d), wrap).reshape(len(S), d + 1)
-        base, evaluations = float(v[0, 0]), v.size * n
-    phi = np.zeros(d)
-    np.add.at(phi, orders.ravel(), np.diff(v).ravel())
-    phi /= len(orders)
-    return Attribution(
-        features, phi, base, float(v[0, -1]), row, "sampling", n, evaluations, seed, output,
-        name_of(predict, model),
-    )  # fmt: skip
+    orders = np.stack([orders, orders[:, ::-1]], axis=1)  # (orders, 2, features)
+    drawn = b[rng.integers(n, size=n_permutations)] if one_row else b
+    mean = float(_ask(predict, b[None], wrap).mean()) if one_row else 0.0
+    known: list[np.ndarray] = []  # of each order the values on both walks, (2, d + 1)
+
+    def result() -> Attribution:
+        v, phi = np.array(known), np.zeros(d)
+        np.add.at(phi, orders[: len(v)].ravel(), np.diff(v).ravel())
+        phi /= 2 * len(v)
+        base, evaluations = (mean, v.size + n) if one_row else (float(v[0, 0, 0]), v.size * n)
+        return Attribution(
+            features, phi, base, float(v[0, 0, -1]), row, "sampling", n, evaluations, seed, output,
+            name_of(predict, model),
+        )  # fmt: skip
+
+    step = max(1, CALL_ROWS // (2 * (d + 1) * (1 if one_row else n)))
+    with stoppable(known, n_permutations, "orders", result):
+        for i in range(0, n_permutations, step):
+            rank = np.argsort(orders[i : i + step], axis=2)
+            S = rank[:, :, None, :] < np.arange(d + 1)[:, None]  # (orders, 2, steps, features)
+            if one_row:
+                rows = np.where(S, row, drawn[i : i + step, None, None, :])
+                v = _ask(predict, rows.reshape(-1, d + 1, d), wrap)
+            else:
+                v = coalition_values(predict, row, b, S.reshape(-1, d), wrap)
+            known.extend(v.reshape(-1, 2, d + 1))
+    return result()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from .attribution import Attribution
 from .cards import card
 from .inputs import count, floats
+from .interrupts import stoppable
 
 __all__ = ["BAR", "Stability", "errors", "jaccard", "repeat", "top_k"]
 
@@ -128,12 +129,17 @@ def repeat(
     """Run ``explain(seed)`` for every seed and gather the results.
 
     explain: seed -> LocalModel (or anything with weights, conditions, r2 and both predictions).
-    Raises ValueError for fewer than two seeds. Introduced in notebook 02.
+    Stopped by hand, it raises ``Interrupted``, whose ``partial`` holds the runs so far, None for fewer
+    than two. Raises ValueError for fewer than two seeds. Introduced in notebook 02.
     """
     seeds = tuple(seeds)
     if len(set(seeds)) < 2:
         raise ValueError("Two different seeds at least are needed to see whether they agree.")
-    found = Stability(tuple(explain(seed) for seed in seeds), k)
+    runs: list = []
+    with stoppable(runs, len(seeds), "runs", lambda: Stability(tuple(runs), k), least=2):
+        for seed in seeds:
+            runs.append(explain(seed))
+    found = Stability(tuple(runs), k)
     jaccard(found.weights, k)  # a wrong k is better refused here than at the first reading
     return found
 
@@ -150,11 +156,16 @@ def errors(
     estimate: (size, seed) -> Attribution. truth: the exact Attribution of the same row.
     A line a run: method, size, seed, cost (model evaluations), error (mean |value - true value|, in
     units of the output) and gap (|additivity gap|). Introduced in notebook 08.
+    Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the table so far.
     Raises ValueError when the features differ.
     """
-    lines, seeds = [], tuple(seeds)
-    for size in sizes:
-        for seed in seeds:
+    runs, lines = list(product(sizes, seeds)), list[tuple]()
+
+    def result() -> pd.DataFrame:
+        return pd.DataFrame(lines, columns=["method", "size", "seed", "cost", "error", "gap"])
+
+    with stoppable(lines, len(runs), "runs", result):
+        for size, seed in runs:
             found = estimate(size, seed)
             if found.features != truth.features:
                 raise ValueError("The estimate and the truth must be of the same features.")
@@ -162,4 +173,4 @@ def errors(
             lines.append(
                 (method, size, seed, found.n_evaluations, error, abs(found.additivity_gap))
             )
-    return pd.DataFrame(lines, columns=["method", "size", "seed", "cost", "error", "gap"])
+    return result()
