@@ -414,7 +414,9 @@ ALONE = textwrap.dedent("""
                 seen.append((event, str(args)))
     # how ctypes looks for a library, and joblib for the cores
     LOOKS = ("/sbin/ldconfig", "gcc", "/usr/bin/gcc", "lscpu")
-    ALLOWED = ("__pycache__", "matplotlib", "numba", "/dev/null", "fontconfig", ".ipython")
+    # the last: older PyTorch writes a template of torch.distributed into a folder of its own in /tmp
+    ALLOWED = ("__pycache__", "matplotlib", "numba", "/dev/null", "fontconfig", ".ipython",
+               "_remote_module_non_scriptable.py")
     sys.addaudithook(watch)
     import warnings
     warnings.simplefilter("ignore")
