@@ -75,7 +75,7 @@ from xailab.hooks import find_layer, record, spatial_layers
 NOT_MEASURED = {
     "checklist", "course", "drawing", "editions", "exercises", "exercises_beyond",
     "exercises_images", "exercises_tables", "exercises_texts", "figure_text", "figures",
-    "interrupts", "offline", "panels", "picker", "progress", "site_pages", "table_plots", "tape",
+    "handin", "interrupts", "offline", "panels", "picker", "progress", "site_pages", "table_plots", "tape",
     "tensor_inputs", "website",
 }  # fmt: skip
 

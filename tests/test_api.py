@@ -17,8 +17,8 @@ SNAPSHOT = Path(__file__).with_name("api.txt")
 NAMES = sorted(p.stem for p in (ROOT / "xailab").glob("*.py") if p.stem != "__init__")
 # Commands and furniture, which no notebook introduces.
 FURNITURE = {
-    "checklist", "course", "drawing", "editions", "exercises", "figure_text", "inputs", "offline",
-    "panels", "site_pages", "tape", "tensor_inputs", "website",
+    "checklist", "course", "drawing", "editions", "exercises", "figure_text", "handin", "inputs",
+    "offline", "panels", "site_pages", "tape", "tensor_inputs", "website",
 }  # fmt: skip
 
 

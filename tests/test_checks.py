@@ -1,6 +1,7 @@
 """Every exercise knows its reference, its blank and its typical mistakes."""
 
 import random
+import re
 
 import nbformat
 import numpy as np
@@ -36,8 +37,31 @@ def test_a_blank_is_not_attempted_and_the_reference_goes_on(key, capsys):
     for answer in (None, blank)[: 1 if exercise.cases is None else 2]:
         verdict = checks.check(key, answer)
         assert (verdict.status, verdict.message) == ("not attempted", exercise.task)
-        assert verdict.use is exercise.reference
+        lent = verdict.use
+        assert getattr(lent, "func", lent) is exercise.reference
         assert "GOES ON WITH THE REFERENCE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", [k for k in KEYS if checks.EXERCISES[k].cases])
+def test_the_reference_that_a_blank_goes_on_with_is_no_answer(key):
+    exercise = checks.EXERCISES[key]
+    lent = checks.check(key, None).use
+    for case in exercise.cases():
+        assert exercises.same(lent(*case), exercise.reference(*case), 0)
+    assert checks.check(key, lent).status == "not attempted"
+    assert checks.check(key, checks.check(key, lent).use).status == "not attempted"
+    assert checks.check(key, checks.check(key, exercise.reference).use).status == "correct"
+
+
+def test_notebooks_go_on_with_functions_only():
+    """A lent value could not be told from an answer."""
+    used = [
+        key
+        for path in course.notebook_paths()
+        for cell in nbformat.read(path, as_version=4).cells
+        for key in re.findall(r'checks\.check\("([\w.]+)".*\)\.use', cell.source)
+    ]
+    assert used and all(checks.EXERCISES[key].cases for key in used)
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -8,6 +8,7 @@ import difflib
 import html
 import textwrap
 from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
@@ -23,6 +24,10 @@ EXERCISES: dict[str, Exercise] = {
     **exercises_texts.EXERCISES,
     **exercises_beyond.EXERCISES,
 }
+
+
+class _Lent(partial):
+    """A reference that a notebook goes on with; handed back to ``check`` it is nobody's answer."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class Verdict:
         if self.status == "correct":
             return self._answer
         print(">>> THE NOTEBOOK GOES ON WITH THE REFERENCE ANSWER, NOT WITH YOURS. <<<")
-        return EXERCISES[self.key].reference
+        reference = EXERCISES[self.key].reference
+        return _Lent(reference) if callable(reference) else reference
 
     def __repr__(self) -> str:
         return textwrap.fill(f"Exercise {self.key}: {self.status}. {self.message}", 88)
@@ -57,7 +63,7 @@ def check(key: str, answer: object = None) -> Verdict:
     if key not in EXERCISES:
         near = difflib.get_close_matches(str(key), EXERCISES, n=2, cutoff=0.0)
         raise ValueError(f"There is no exercise {key!r}; near keys: {', '.join(near)}.")
-    status, message = judge(EXERCISES[key], answer)
+    status, message = judge(EXERCISES[key], None if isinstance(answer, _Lent) else answer)
     if status != "not attempted":
         message = f"{message} {_progress.record(key, status)}".rstrip()
     return Verdict(key, status, message, answer)
