@@ -323,13 +323,17 @@ CALLS = {
     "marked_text.marked": lambda r: marked_text.marked(r.text, lime_text.explain(r.of_text, r.text)),
     "texts.addresses": lambda r: len(texts.addresses()),
     "texts.by_lot": lambda r: texts.by_lot(r.talks, r.seed),
-    "texts.carried_over": lambda r: texts.carried_over(r.words_line, r.talks, "a", 3),
+    "texts.carried_over": lambda r: texts.carried_over(r.words_line, r.talks, 3),
     "texts.held_out": lambda r: texts.held_out(r.words_line, r.talks, "passages", 4, r.seed),
     "texts.inside": lambda r: texts.inside(
         r.words_line.fit(r.talks["text"], r.talks["party"]), "one two", ["one", "x"]
     ),
     "texts.recognised": lambda r: texts.recognised(r.words_line, r.talks),
-    "texts.turns": lambda r: texts.turns(r.talks),
+    "texts.shuffled": lambda r: texts.shuffled(r.talks, r.seed),
+    "texts.tested": lambda r: texts.tested(
+        r.words_line.fit(r.talks["text"], r.talks["party"]), "one p q r s two",
+        lime_text.explain(r.words_line.predict_proba, "one p q r s two", n_samples=60), r.seed, 2,
+    ),
     "texts.with_marks": lambda r: texts.with_marks(r.talks),
     "lime_text.distance": lambda r: lime_text.distance(np.eye(3)),
     "lime_text.draw": lambda r: lime_text.draw(3, 9, np.random.default_rng(r.seed)),
@@ -472,7 +476,7 @@ SEEDED = {
     "lime_image.draw_masks", "lime_image.explain", "lime_tabular.explain", "lime_tabular.perturb",
     "lime_text.draw", "lime_text.explain", "measure.means", "measure.summary", "scenes.compose",
     "scenes.grid_quartets", "shapley.kernel", "shapley.sampling", "stability.errors",
-    "stability.repeat", "texts.by_lot",
+    "stability.repeat", "texts.by_lot", "texts.shuffled", "texts.tested",
 }  # fmt: skip
 
 

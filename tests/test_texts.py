@@ -23,7 +23,7 @@ def line():
 def test_the_passages_are_the_ones_the_card_names(cut):
     assert len(cut) == 1132 and list(cut) == ["year", "president", "party", "text"]
     assert (cut["text"].str.split().str.len() >= 120).all()
-    assert not cut["text"].str.contains(r"(?i)\[laughter|\[applause|•").any()
+    assert not cut["text"].str.contains(r"(?i)\[(?:laughter|applause|footnote|p\.|1\])|•").any()
     assert (cut["text"] == cut["text"].str.strip()).all() and cut["text"].is_unique
     party = cut.groupby("president", sort=False)["party"].unique()
     assert party.index.tolist() == [
@@ -91,11 +91,6 @@ def test_lots_keep_the_men_whole_and_the_parties_balanced(cut):
     assert len({tuple(lot["party"]) for lot in lots}) > 20
 
 
-def test_turns_counts_the_changes_of_party(cut):
-    assert texts.turns(cut) == 6
-    assert texts.turns(talks()) == 5
-
-
 def test_words_carry_over_where_they_belong_to_the_party():
     shared = pd.DataFrame(
         [(1, m, p, f"{w} filler{i} {m}word {'eword ' * 5 * (m == 'e')}")
@@ -103,13 +98,40 @@ def test_words_carry_over_where_they_belong_to_the_party():
          for i in range(6)],
         columns=["year", "president", "party", "text"],
     )  # fmt: skip
-    assert texts.carried_over(line(), shared, "e", k=1) == (1.0, 1.0)  # "tax", also his
+    assert texts.carried_over(line(), shared, k=1).loc["e"].tolist() == [
+        1.0,
+        1.0,
+    ]  # "tax", also his
     # of the three loudest one is "tax", the others are words of his party's two other men; his own
     # word, loud as it is, was not to be read
-    read, new = texts.carried_over(line(), shared, "e", k=3)
-    assert read == 1.0 and new == pytest.approx(1 / 3)
-    with pytest.raises(ValueError, match="No passage is by 'nobody'"):
-        texts.carried_over(line(), shared, "nobody")
+    found = texts.carried_over(line(), shared, k=3)
+    assert found.index.tolist() == list("abcdef")
+    assert found.loc["e"].tolist() == [1.0, pytest.approx(1 / 3)]
+
+
+def test_shuffled_texts_leave_nothing_to_read(cut):
+    one, again = texts.shuffled(cut, 3), texts.shuffled(cut, 3)
+    assert one.equals(again) and not one.equals(texts.shuffled(cut, 4))
+    assert sorted(one["text"]) == sorted(cut["text"])
+    assert one.drop(columns="text").equals(cut.drop(columns="text"))
+    assert (one["text"] == cut["text"]).mean() < 0.01
+
+
+def test_an_explanation_is_tested_against_its_model():
+    table = talks()
+    model = line().fit(table["text"], table["party"])
+    text = "word1x and word1y, word0x; talk1 talk2"
+    found = lime_text.explain(model.predict_proba, text, n_samples=400)
+    result = texts.tested(model, text, found, 0, k=2)
+    inside = texts.inside(model, text, found.units)
+    assert result["LIME"] == pytest.approx(np.corrcoef(found.weights, inside)[0, 1])
+    assert result["LIME"] > 0.95 > abs(result["shuffled"])
+    gone = model.predict_proba(["and , word0x; talk1 talk2"])[0, 1]
+    assert set(found.loudest(2)) == {"word1x", "word1y"}
+    assert result["loudest"] == pytest.approx(found.model_prediction - gone)
+    other_side = lime_text.explain(model.predict_proba, "word0x word0y word1x so", n_samples=400)
+    other = texts.tested(model, "word0x word0y word1x so", other_side, 0, k=2)
+    assert other_side.model_prediction < 0.5 and other["loudest"] > 0 > -other["others"]
 
 
 def test_inside_adds_up_to_the_log_odds_of_a_linear_model():

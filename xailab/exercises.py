@@ -68,7 +68,7 @@ def judge(exercise: Exercise, answer: Any) -> tuple[str, str]:
         except NotImplementedError:
             return "not attempted", exercise.task
         except (Exception, SystemExit) as error:  # a student's slip must not stop the notebook
-            said = f"{type(error).__name__}: {error}".rstrip(": ")
+            said = f"{type(error).__name__}: {error}".rstrip(":. ")
             return "almost", f"Your function stopped with {said}. {exercise.hint}".rstrip(
                 ". "
             ) + "."
@@ -95,6 +95,11 @@ def _judge_value(exercise: Exercise, answer: object) -> tuple[str, str]:
     for mistake, hint in exercise.mistakes:
         if same(answer, mistake, exercise.tolerance):
             return "almost", hint
+    if isinstance(exercise.reference, str) and exercise.level == "hunt":
+        return (
+            "almost",
+            f"Not {answer!r}. {exercise.hint}",
+        )  # the list of answers would end the hunt
     if isinstance(exercise.reference, str):
         words = sorted({exercise.reference, *(str(wrong) for wrong, _ in exercise.mistakes)})
         return "almost", f"Answer with one of these: {', '.join(map(repr, words))}."

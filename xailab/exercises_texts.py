@@ -14,7 +14,7 @@ def _texts() -> list[tuple]:
     taken = lime_text.tokens("On the shore he relied on the sea, upon which the sun shone.")
     Z = lime_text.draw(len(taken.units), 12, np.random.default_rng(4))
     short = (("on", "upon", "On"), ["upon", "on", "On upon", "", "none."])
-    one = (("sun", "shone"), ["The sun.", "sunshine", "shone, sun"])
+    one = (("sun", "shone"), ["The sun;", "sunshine", "-shone- (sun)"])
     return [(taken.units, lime_text.write(taken, Z)), short, one]
 
 
@@ -40,19 +40,21 @@ def _left_out(m: int) -> float:
 
 
 EXERCISES: dict[str, Exercise] = {
-    "10.either": Exercise(
-        "The model answers 0.8 when 'freedom' or 'liberty' is in the text, else 0.2. Both are in. "
-        "By how much does its answer change when 'freedom' alone is removed?",
-        0.0,
+    "10.both": Exercise(
+        "A model answers 0.8 when 'freedom' and 'liberty' are both in the text, else 0.2. Both are. "
+        "Two numbers: how far its answer falls when 'freedom' alone goes plus how far when 'liberty' "
+        "alone goes, and how far when both go.",
+        (1.2, 0.6),
         mistakes=[
-            (0.6, "That is the change when both go: 'liberty' is still there."),
-            (-0.6, "That is what removing both does, and 'liberty' stays."),
-            (0.3, "Half each is a fair division, not what this removal does."),
-            (0.8, "That is the model's answer, and it asked for the change."),
+            ((0.6, 0.6), "One alone already costs 0.6, and so does the other: add the two."),
+            ((0.6, 1.2), "With both gone the answer is 0.2, as with one gone."),
+            ((1.2, 1.2), "With both gone the answer is 0.2; it cannot fall below."),
+            ((0.0, 0.6), "That is a model that wants one of them; this one wants both."),
+            ((-1.2, -0.6), "Said as falls: how far down, without the sign."),
         ],
         level="predict",
-        minutes=3,
-        hint="Read the condition again: it says 'or'.",
+        minutes=5,
+        hint="Its answer is 0.8 with both words and 0.2 in each of the three other cases.",
     ),
     "10.left_out": Exercise(
         "Write left_out(m): the share of m words that a drawn text lacks on average, when the number "
@@ -63,6 +65,7 @@ EXERCISES: dict[str, Exercise] = {
             (lambda m: 0.5, "Nearly: the number left out runs from 1, not from 0."),
             (lambda m: (m + 1) / 2, "That is how many are left out; the share divides by m."),
             (lambda m: (m - 1) / (2 * m), "That is the share kept."),
+            (lambda m: m / 2, "That is nearly how many are left out; the share divides by m."),
             (
                 lambda m: 1 / m,
                 "That is for one word left out; all numbers from 1 to m are as likely.",
@@ -94,12 +97,15 @@ EXERCISES: dict[str, Exercise] = {
     "10.clerk": Exercise(
         "The second model is right about presidents it has never read. By which word does it know a "
         "Republican?",
-        "cheers",
+        "verso",
         mistakes=[
-            ("murmurs", "That is the mark in the other party's texts: look at the sign."),
-            ("[cheers]", "The word without its brackets: LIME's units are words."),
-            ("America", "That was the strongest word of the first model; this one has an easier."),
-            ("the", "A frequent word, but in the texts of both."),
+            ("folio", "That is the mark in the other party's texts: look at the sign."),
+            ("[verso]", "The word without its brackets: LIME's units are words."),
+            (
+                "freedom",
+                "That was the first model's loudest word here; this one has an easier word.",
+            ),
+            ("America", "The first model read that; this one has an easier word."),
         ],
         level="hunt",
         minutes=10,

@@ -38,7 +38,10 @@ class Marked:
                     f'padding: 0 2px">{part}<sup>{w:+.2f}</sup></span>'
                 )
             spans.append(part)
-        key = f"Marked words and what keeping them adds to the {html.escape(self.output)}"
+        key = (
+            "Marked words, and what keeping a word in all its places together adds to the "
+            f"{html.escape(self.output)}"
+        )
         return (
             '<div style="max-width: 44em; line-height: 1.9; background: #fff; color: #111; '
             f'padding: .6em 1em"><p style="margin: 0">{"".join(spans)}</p>'
