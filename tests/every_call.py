@@ -74,7 +74,8 @@ from xailab.hooks import find_layer, record, spatial_layers
 # Commands, pages and the course's own furniture: nothing of theirs is a result.
 NOT_MEASURED = {
     "checklist", "course", "drawing", "editions", "exercises", "exercises_beyond",
-    "exercises_images", "exercises_tables", "exercises_texts", "figure_text", "figures",
+    "exercises_images", "exercises_measures", "exercises_shapley", "exercises_tables",
+    "exercises_texts", "figure_text", "figures",
     "handin", "interrupts", "offline", "panels", "picker", "progress", "site_pages", "table_plots", "tape",
     "tensor_inputs", "website",
 }  # fmt: skip

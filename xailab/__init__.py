@@ -10,7 +10,7 @@ The house, from the ground up; imports run downwards only:
     ablation, maps -> cam; duel
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
     figure_text -> drawing -> table_plots -> plots; panels, overlay -> picker -> widgets, image_widgets
-    exercises -> exercises_tables, _images, _texts, _beyond; progress -> checks; quiz
+    exercises -> exercises_tables, _shapley, _images, _measures, _texts, _beyond; progress -> checks; quiz
     course -> checklist -> site_pages -> website -> editions -> handin; offline: pages, site, archive
 
 Every module has one subject and can be imported on its own, for example

@@ -12,18 +12,28 @@ from functools import partial
 
 import pandas as pd
 
-from . import exercises_beyond, exercises_images, exercises_tables, exercises_texts
+from . import (
+    exercises_beyond,
+    exercises_images,
+    exercises_measures,
+    exercises_shapley,
+    exercises_tables,
+    exercises_texts,
+)
 from . import progress as _progress
 from .exercises import Exercise, judge
 
 __all__ = ["EXERCISES", "Overview", "Verdict", "check", "progress"]
 
-EXERCISES: dict[str, Exercise] = {
+_BY_SUBJECT: dict[str, Exercise] = {
     **exercises_tables.EXERCISES,
+    **exercises_shapley.EXERCISES,
     **exercises_images.EXERCISES,
+    **exercises_measures.EXERCISES,
     **exercises_texts.EXERCISES,
     **exercises_beyond.EXERCISES,
 }
+EXERCISES = dict(sorted(_BY_SUBJECT.items(), key=lambda item: item[0][:2]))  # by notebook
 
 
 class _Lent(partial):

@@ -1,7 +1,8 @@
 """What an exercise is, and how an answer is compared with its reference.
 
-The exercises themselves: ``exercises_tables``, ``exercises_images``, ``exercises_texts``,
-``exercises_beyond``.
+The exercises themselves: ``exercises_tables`` (notebooks 01, 02), ``exercises_shapley`` (03, 08),
+``exercises_images`` (04, 05, 09), ``exercises_measures`` (06, 07), ``exercises_texts`` (10) and
+``exercises_beyond`` (11 to 13).
 """
 
 import copy
