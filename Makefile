@@ -9,7 +9,7 @@ STAMP   = $(VENV)/.installed
 HERE    = {'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws:\"}}
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab editions test test-unit test-notebooks test-editions test-browser site apps dist bench bench-widgets mutation test-versions lint format clean-notebooks clean
+.PHONY: help course lab editions test test-unit test-notebooks test-editions test-browser site apps dist bench bench-widgets mutation test-versions audit lint format clean-notebooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -23,10 +23,16 @@ lab: $(STAMP)  ## open the course in JupyterLab, on this computer only
 editions: $(STAMP)  ## student, solutions and teacher editions of every notebook, in build/editions
 	$(RUN) -m xailab.editions --out build/editions
 
-test: lint test-unit test-editions  ## everything that must hold: style, unit tests, every notebook
+# CI (the variable is set) also opens every student edition in a browser, and its root may be given
+# Debian's Chromium; elsewhere nothing is installed unasked, and what is missing is skipped by name. It
+# also runs the unit tests with the lowest versions, which are fetched while the others are tested.
+test: lint  ## everything that must hold: style, unit tests, every notebook
+	$(MAKE) $(if $(CI),-j2 build/venv-lowest/.installed) test-unit
+	@if [ -n "$(CI)" ] && $(CHROMIUM) && [ -e $(VENV)/.installed-browser ]; \
+		then $(MAKE) test-editions BLANK="echo The browser has run the student edition, blank."; \
+		else $(MAKE) test-editions; fi
+	$(if $(CI),$(MAKE) test-versions)
 
-# CI (the variable is set) also opens every notebook in a browser, and its root may be given Debian's
-# Chromium; elsewhere nothing is installed unasked, and what is missing is skipped by name.
 CHROMIUM = (command -v chromium || command -v google-chrome) >/dev/null
 WHERE = $(if $(CI),,-m 'not course')
 test-unit: $(STAMP)
@@ -37,21 +43,22 @@ test-unit: $(STAMP)
 		|| echo "Sphinx cannot be had: the site's tests will say so and skip."
 	@! $(CHROMIUM) || $(MAKE) --no-print-directory $(VENV)/.installed-browser \
 		|| echo "Playwright cannot be had: the browser tests will say so and skip."
-	$(RUN) -m pytest -q tests $(WHERE) -n 2 -rs
+	$(RUN) -m pytest -q tests $(WHERE) -n 2 --dist loadgroup -rs
 
 test-notebooks: $(STAMP)  ## only the notebooks as they are committed, a third of the time of test-editions
 	$(RUN) -m pytest -q notebooks $(NBVAL) -n 2 --dist loadscope
 
+BLANK = $(RUN) -m pytest -q build/test-editions/student $(NBVAL) -n 2 --dist loadscope
 test-editions: $(STAMP)  ## the solutions edition must print the same again, the student edition run blank
 	rm -rf build/test-editions
 	$(RUN) -m xailab.editions --out build/test-editions
 	$(RUN) -m pytest -q build/test-editions/solutions --nbval --nbval-sanitize-with tests/nbval.cfg \
 		$(filter-out --nbval-lax,$(NBVAL)) -n 2 --dist loadscope
-	$(RUN) -m pytest -q build/test-editions/student $(NBVAL) -n 2 --dist loadscope
+	$(BLANK)
 
 test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser
 	$(CHROMIUM) || $(VENV)/bin/playwright install chromium
-	$(RUN) -m pytest -q tests/browser -rs -n 2
+	$(RUN) -m pytest -q tests/browser -rs -n 2 --dist loadgroup
 
 site: $(VENV)/.installed-site  ## the course as a website without a server, in build/site (needs npm)
 	$(RUN) -m xailab.website --out build/site
@@ -74,10 +81,17 @@ bench-widgets: $(VENV)/.installed-browser  ## how fast the sliders are, measured
 
 # e.g. make test-versions BOUND=lowest: the unit tests in an environment of its own, in build/
 BOUND ?= lowest
-test-versions:  ## the unit tests with the lowest (or BOUND=highest) versions that are allowed
-	$(PYTHON) -m venv build/venv-$(BOUND)
-	build/venv-$(BOUND)/bin/python -m pip install --quiet --constraint tests/constraints-$(BOUND).txt --editable '.[test]'
-	OMP_NUM_THREADS=1 PYTHONPATH=. build/venv-$(BOUND)/bin/python -m pytest -q tests --ignore tests/browser -m 'not course'
+test-versions: build/venv-$(BOUND)/.installed  ## the unit tests with the lowest (or BOUND=highest) versions that are allowed
+	OMP_NUM_THREADS=1 XAILAB_PROGRESS=off PYTHONPATH=. build/venv-$(BOUND)/bin/python -m pytest -q tests \
+		--ignore tests/browser -m 'not course' -n 2 --dist loadgroup
+
+# Without what is installed from here, which is on no index; a CPU build has the advisories of its version.
+audit: $(STAMP)  ## known advisories about the installed packages (needs the web); one not answered for is a failure
+	$(PYTHON) -m venv build/venv-audit
+	build/venv-audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)/bin/python -m pip freeze --exclude-editable > build/installed.txt
+	sed 's/+.*//' build/installed.txt > build/audited.txt
+	build/venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement build/audited.txt
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
@@ -98,6 +112,12 @@ clean:  ## remove what was built, not what was installed, and not the editions: 
 $(STAMP): pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+# the versions that are listed, and no xailab: the tests take it from here
+build/venv-%/.installed: tests/constraints-%.txt
+	$(PYTHON) -m venv build/venv-$*
+	build/venv-$*/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
 # one optional set of tools, by its name in pyproject.toml
