@@ -94,6 +94,20 @@ def test_ci_calls_the_readmes_test_command_and_nothing_else():
     assert "`make test`" in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_the_gate_runs_student_editions_somewhere_and_in_ci_the_lowest_versions(ci):
+    recipe = subprocess.run(
+        ["make", "--dry-run", "test"],
+        cwd=ROOT, env=os.environ | {"CI": ci}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert ("build/venv-lowest/bin/python -m pytest -q tests" in recipe) == bool(ci)
+    unit = next(line for line in recipe.splitlines() if "-m pytest -q tests " in line)
+    notebooks_in_browser = "not course" not in unit
+    assert notebooks_in_browser == bool(ci)
+    by_nbval = "pytest -q build/test-editions/student" in recipe
+    assert by_nbval or (notebooks_in_browser and "The browser has run" in recipe)
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -108,6 +122,8 @@ def test_ci_calls_the_readmes_test_command_and_nothing_else():
         "test-browser",
         "editions",
         "test-editions",
+        "test-versions",
+        "audit",
     ],
 )
 def test_make_knows_the_target(target):
