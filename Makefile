@@ -82,7 +82,7 @@ bench-widgets: $(VENV)/.installed-browser  ## how fast the sliders are, measured
 # e.g. make test-versions BOUND=lowest: the unit tests in an environment of its own, in build/
 BOUND ?= lowest
 test-versions: build/venv-$(BOUND)/.installed  ## the unit tests with the lowest (or BOUND=highest) versions that are allowed
-	OMP_NUM_THREADS=1 XAILAB_PROGRESS=off PYTHONPATH=. build/venv-$(BOUND)/bin/python -m pytest -q tests \
+	OMP_NUM_THREADS=1 XAILAB_PROGRESS=off PYTHONPATH="$(CURDIR)" build/venv-$(BOUND)/bin/python -m pytest -q tests \
 		--ignore tests/browser -m 'not course' -n 2 --dist loadgroup
 
 # Without what is installed from here, which is on no index; a CPU build has the advisories of its version.
