@@ -15,7 +15,7 @@ from .ablation import ablated_scores, gap_linear_head, precise
 from .hooks import record, spatial_layers
 from .inputs import short
 from .maps import as_maps, from_channels_last, from_tokens
-from .tensor_inputs import evaluation_mode, float_tensors, network, picture_batch
+from .tensor_inputs import all_finite, evaluation_mode, float_tensors, network, picture_batch
 
 __all__ = [
     "METHODS", "ablated_scores", "ablation_cam", "ablation_weights", "cam", "from_channels_last",
@@ -144,7 +144,7 @@ def normalise(map: torch.Tensor) -> torch.Tensor:
     float_tensors(map=map)
     if map.ndim < 2 or 0 in map.shape:
         raise ValueError(f"normalise takes maps of shape (B, H, W), not {tuple(map.shape)}.")
-    if not torch.isfinite(map).all():
+    if not all_finite(map):
         raise ValueError("The map has NaN or infinite values; look for them in the activations.")
     positive = map.relu()
     top = positive.amax((-2, -1), keepdim=True)

@@ -168,7 +168,8 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        for parameter in [p for p in model.parameters() if p.requires_grad]:
+        own = (p for part in model.modules() for p in part._parameters.values())  # one quick walk
+        for parameter in [p for p in own if p is not None and p.requires_grad]:
             parameter.requires_grad_(False)
             stack.callback(parameter.requires_grad_, True)
         stack.callback(module.register_forward_hook(keep, prepend=True).remove)

@@ -58,11 +58,9 @@ class Tape:
             self.output = _copied(output)
         elif self._calls and not self._done:
             del self.answers[start:]
-            parent, start = self._calls[-1]
-            if len(self.answers) > start and type(parent).forward is nn.Sequential.forward:
-                last, value = self.answers[-1]  # it went to this module, which will not look again
-                self.answers[-1] = (last, tree_map(_blank, value))
-            self.answers.append((module, _copied(output)))
+            # in a sequence only the next part gets it, and that is answered too, or is the layer
+            passed_on = type(self._calls[-1][0]).forward is nn.Sequential.forward
+            self.answers.append((module, (_blank if passed_on else _copied)(output)))
 
     def replay(self, A: torch.Tensor, given: dict, row: int) -> torch.Tensor:
         """The output for input ``row`` had the modules in ``given`` answered what stands there."""
@@ -155,11 +153,11 @@ def _copied(values):
     return tree_map(lambda v: _Kept(v.detach().clone()) if torch.is_tensor(v) else v, values)
 
 
-def _blank(value):
-    """In place of a kept tensor one of the same shape that takes no memory."""
-    if not isinstance(value, _Kept):
-        return value
-    return _Kept(value.value.new_zeros(()).expand(value.value.shape))
+def _blank(values):
+    """In place of every tensor in ``values`` one of the same shape that takes no memory."""
+    return tree_map(
+        lambda v: _Kept(v.new_zeros(()).expand(v.shape)) if torch.is_tensor(v) else v, values
+    )
 
 
 def _rows(values, row: int, n: int, batch: int, way: str):
