@@ -31,6 +31,7 @@ from xailab import (
     capstone,
     cards,
     checks,
+    chosen_masks,
     controls,
     counterfactual,
     data,
@@ -196,6 +197,11 @@ CALLS = {
     "cards.name_of": lambda r: cards.name_of(r.proba),
     "checks.check": lambda r: checks.check("02.kernel", local_fit.exponential_kernel).status,
     "checks.progress": lambda r: len(checks.progress().table),
+    "chosen_masks.choose_masks": lambda r: chosen_masks.choose_masks(
+        9, 4, np.random.default_rng(r.seed)
+    ),
+    "chosen_masks.smooth_fit": lambda r: chosen_masks.smooth_fit(np.tri(4, 3, dtype=int), np.arange(4.0)),
+    "chosen_masks.told": lambda r: chosen_masks.told(np.eye(4, dtype=int)),
     "controls.centre_blob": lambda r: controls.centre_blob((9, 9)),
     "controls.edge_map": lambda r: controls.edge_map(r.view),
     "controls.input_gradient": lambda r: controls.input_gradient(r.cnn, r.x, torch.tensor([105])),
@@ -469,7 +475,7 @@ ELSEWHERE = {
 }  # fmt: skip
 # What a seed decides: another seed has to give other numbers.
 SEEDED = {
-    "capstone.faithfulness", "capstone.planted_rule",
+    "capstone.faithfulness", "capstone.planted_rule", "chosen_masks.choose_masks",
     "controls.random_map", "data.scenes", "faithfulness.insertion",
     "faithfulness.randomisation_ladder", "faithfulness.stability", "image_widgets.lime_explorer",
     "income_net.train_income_net", "inputs.generator", "intervals.bootstrap_interval",

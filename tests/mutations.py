@@ -110,6 +110,14 @@ _M = {
         ("wrong weight", "default kernel width 0.75 d",
          "0.75 * np.sqrt(d) if", "0.75 * d if"),
     ),
+    ("chosen_masks", "test_chosen_masks"): (
+        ("off by one", "two masks differ in one superpixel more than they do",
+         "(a + s - 2 * t) / m)", "(a + s - 2 * t + 1) / m)"),
+        ("missing term", "the line is not corrected for what is bent",
+         "covariance @ line[1:] + (kz - k[:, None] * mean).T @ bent", "covariance @ line[1:]"),
+        ("wrong axis", "masks are worth what single weights tell, not all",
+         "(with_weights**2).sum(1) / variance", "with_weights[:, 0] ** 2 / variance"),
+    ),
     ("lime_image", "test_lime_image"): (
         ("wrong power", "cosine distance without its root",
          "1 - np.sqrt(Z.mean(1))", "1 - Z.mean(1)"),

@@ -5,8 +5,9 @@ The house, from the ground up; imports run downwards only:
     inputs, tensor_inputs: what every door checks first; interrupts, results: nothing is lost
     images, scenes -> data; weights, income_net, efficientnet_lite, tape -> hooks
     images and the last four -> models -> planted
-    local_fit -> lime_tabular, lime_image, lime_text -> stability; attribution -> shapley -> capstone
-    data, lime_text -> texts; lime_text -> marked_text; integrated_gradients; counterfactual; own_table
+    local_fit -> lime_tabular, chosen_masks -> lime_image, lime_text -> stability
+    attribution -> shapley -> capstone; data, lime_text -> texts; lime_text -> marked_text
+    integrated_gradients; counterfactual; own_table
     ablation, maps -> cam; duel
     intervals, faithfulness -> metrics -> controls, measure -> evaluate, datasets -> report
     figure_text -> drawing -> table_plots -> plots; panels, overlay -> picker -> widgets, image_widgets

@@ -10,6 +10,7 @@ from scipy.linalg import hadamard
 from skimage.filters import gaussian
 from skimage.segmentation import felzenszwalb, quickshift, slic
 
+from .chosen_masks import choose_masks, smooth_fit, told
 from .images import as_rgb
 from .inputs import count, function, generator
 from .interrupts import Interrupted, stoppable
@@ -198,6 +199,22 @@ def _print_progress(done: int, total: int, seconds: float) -> None:
     print(f"{text:60}", end=end, file=sys.stderr, flush=True)
 
 
+def _masks(
+    n: int, m: int, rng: np.random.Generator, draws: str, width: float
+) -> tuple[np.ndarray, str]:
+    """The binary matrix, and by what it came: fold-over rows instead of chosen ones if they tell more."""
+    if draws not in (*DRAWS, "chosen"):
+        raise ValueError(f"draws must be one of {', '.join(DRAWS)}, chosen, not {draws!r}.")
+    if draws == "chosen":
+        ways = {
+            "chosen": choose_masks(n, m, rng, width),
+            "fold_over": draw_masks(n, m, rng, "fold_over"),
+        }
+        draws = max(ways, key=lambda d: told(ways[d], width))
+        return ways[draws], draws
+    return draw_masks(n, m, rng, draws), draws
+
+
 def explain(
     predict_proba: Callable,
     image: np.ndarray,
@@ -219,9 +236,12 @@ def explain(
     (``CNN.view``). segments: (H, W) labels 0 to m - 1, None for ``superpixels(image)``.
     target: a class index, None for the predicted class. Distances are cosine distances
     between rows of the binary matrix, kernel and ridge as in the lime package. draws: see
-    ``draw_masks``. progress: True prints the cost, then the time left, to stderr; or a function of
-    (images done, images in all, seconds so far). Stopped by hand, it raises ``Interrupted``, whose
-    ``partial`` is the explanation from the images that were answered, None if they are too few.
+    ``draw_masks``; or "chosen": the masks that tell most, see ``chosen_masks``, with its fit, or
+    fold-over rows where these tell more (many superpixels, few samples); the answer's ``draws`` says
+    which. All aim at what endless samples would give. progress: True prints the cost, then the time
+    left, to stderr; or a function of (images done, images in all, seconds so far). Stopped by hand, it
+    raises ``Interrupted``, whose ``partial`` is the explanation from the images that were answered,
+    None if they are too few.
     Raises ValueError for images, segments or settings that do not fit.
     Ribeiro et al. 2016, section 3. Introduced in notebook 04.
     """
@@ -248,7 +268,8 @@ def explain(
         )
     if count("n_samples", n_samples, least=None) < m + 2:
         raise ValueError(f"n_samples must be at least {m + 2} to fit {m} weights, not {n_samples}.")
-    Z = draw_masks(n_samples, m, generator(seed), draws)
+    Z, draws = _masks(n_samples, m, generator(seed), draws, kernel_width)
+    n_samples = len(Z)
     stopped: Interrupted | None = None
     try:
         p = ask(predict_proba, image, segments, Z, hide, batch_size=batch_size, progress=progress)
@@ -261,9 +282,12 @@ def explain(
     target = int(p[0].argmax()) if target is None else count("target", target, least=None)
     if not 0 <= target < p.shape[1]:
         raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
-    distance = 1 - np.sqrt(Z.mean(1))  # cosine distance of a 0/1 row from the row of ones
-    sample_weights = exponential_kernel(distance, kernel_width)
-    line = fit_strongest(Z.astype(float), p[:, target], sample_weights, num_features)
+    if draws == "chosen":
+        line = smooth_fit(Z, p[:, target], kernel_width, num_features)
+    else:
+        distance = 1 - np.sqrt(Z.mean(1))  # cosine distance of a 0/1 row from the row of ones
+        sample_weights = exponential_kernel(distance, kernel_width)
+        line = fit_strongest(Z.astype(float), p[:, target], sample_weights, num_features)
     found = SuperpixelModel(
         weights=line.weights,
         intercept=line.intercept,
