@@ -393,6 +393,9 @@ CALLS = {
     ).predict_proba([r.view]),
     "overlay.levels": lambda r: overlay.levels(r.heat),
     "own_table.encode": lambda r: own_table.encode(pd.DataFrame({"a": ["x", "y"]}))[0],
+    "own_table.question": lambda r: own_table.question(
+        pd.DataFrame({"a": [1, 2], "b": ["n", "y"]}), "b", "y"
+    )[1],
     "own_table.read": lambda r: own_table.read(r.file("a.csv", b"a,b\n1,2\n")),
     "planted.picture": lambda r: planted.picture().image,
     "planted.planted_network": lambda r: _small_net().state_dict(),

@@ -91,6 +91,10 @@ class Room:
         good = {"name": "tea", "image": self.image, "mask": self.mask, "target": 1}
         return SimpleNamespace(**(good | changes))
 
+    def question(self, target="buys", yes="yes", columns=None, least=2, **changed):
+        frame = self.X.assign(buys=np.where(self.y, "yes", "no")).assign(**changed)
+        return own_table.question(frame, target, yes, columns, least=least)
+
     def file(self, name: str, content: bytes) -> Path:
         path = self.folder / name
         path.write_bytes(content)
@@ -200,6 +204,8 @@ CASES = {
     "own_cnn: no maps": (lambda r: models.own_cnn(r.flat, "abc", input_size=4), V, "No layer of the model returns maps"),
     "own_cnn: unknown layer": (lambda r: models.own_cnn(r.net, "abc", input_size=32, default_layer="conv"), V, "There is no layer 'conv'"),
     "own_cnn: std 0": (lambda r: models.own_cnn(r.net, "abc", input_size=32, std=(0, 0, 0)), V, "three positive numbers"),
+    "own_cnn: how many": (lambda r: models.own_cnn(r.net, 3), T, "a list of strings, not 3"),
+    "own_cnn: softmax": (lambda r: models.own_cnn(nn.Sequential(r.net, nn.Softmax(1)), "abc", input_size=32), V, "leave out its last softmax"),
     "own_cnn: cannot run": (lambda r: models.own_cnn(r.flat[1], "abc"), V, "cannot take a picture of shape"),
     "train: an array": (lambda r: models.train_income_net(r.X.to_numpy(), r.y), T, "must be a DataFrame"),
     "train: text": (lambda r: models.train_income_net(r.X.assign(a="x"), r.y), V, "own_table.encode"),
@@ -358,10 +364,12 @@ CASES = {
     "control: target": (lambda r: controls.input_gradient(r.cnn, r.x[0], torch.tensor([0])), V, r"\(B, 3, H, W\)"),
     # --- evaluate, datasets, reports ---
     "see: no item": (lambda r: evaluate.see(r.cnn, [r.image]), T, "needs name, image, mask and target"),
+    "see: a bare network": (lambda r: evaluate.see(r.net, [r.item()]), T, r"own_cnn\(network, categories\) makes one"),
     "see: mask cut": (lambda r: evaluate.see(r.cnn, [r.item(mask=r.mask[:5])]), V, "but its picture"),
     "see: mask None": (lambda r: evaluate.see(r.cnn, [r.item(mask=None)]), V, "The mask of tea must be a bool array"),
     "see: target a word": (lambda r: evaluate.see(r.cnn, [r.item(target="cat")]), T, "The target of tea must be a whole number"),
     "maps: no views": (lambda r: measure.maps(r.cnn, [], ["grad_cam"]), V, "at least one view"),
+    "maps: control": (lambda r: measure.maps(r.cnn, [], controls=["blob"]), V, r"not \['blob'\]"),
     "run: no items": (lambda r: r.run([]), V, "one picture at least"),
     "run: a name twice": (lambda r: r.run([r.item(), r.item()]), V, "results need a name for each"),
     "run: results as text": (lambda r: r.run(results=r.folder / "r.txt"), V, r"\.csv or \.parquet"),
@@ -372,6 +380,7 @@ CASES = {
     "so_far: nothing yet": (lambda r: evaluate.so_far(r.folder / "n.csv"), F, "evaluate.run writes them"),
     "perturbation: kind": (lambda r: measure.perturbation(r.cnn, [], {}, "delete"), V, "'deletion' or 'insertion'"),
     "folder: empty": (lambda r: datasets.folder(r.folder), F, "annotations.json is missing"),
+    "folder: none": (lambda r: datasets.folder(r.folder / "no"), F, "There is no folder"),
     "pets: split": (lambda r: datasets.oxford_pets(r.folder, "val"), V, "'test' or 'trainval'"),
     "voc: class": (lambda r: datasets.voc(r.folder, classes={"zebra": 1}), V, "it has aeroplane"),
     "lint: a number": (lambda r: report.lint(3), T, "reads a text or a Report"),
@@ -382,12 +391,26 @@ CASES = {
     "CSV: empty": (lambda r: own_table.read(r.file("a.csv", b"")), V, "should name the columns"),
     "CSV: no rows": (lambda r: own_table.read(r.file("b.csv", b"a,b\n")), V, "no rows"),
     "CSV: semicolons": (lambda r: own_table.read(r.file("c.csv", b"a;b\n1;2\n")), V, "sep=';'"),
+    "CSV: semicolons and decimal commas": (lambda r: own_table.read(r.file("i.csv", b"a;b\n1,5;2\n2,5;3\n")), V, "sep=';'"),
+    "CSV: tabs": (lambda r: own_table.read(r.file("j.csv", b"a\tb\n1\t2\n")), V, r"sep='\\t'"),
+    "CSV: decimal commas": (lambda r: own_table.read(r.file("k.csv", b"a;b\n1,5;x\n;y\n"), sep=";"), V, "'a' holds numbers with a comma, as '1,5'; pass decimal"),
+    "CSV: a workbook": (lambda r: own_table.read(r.file("l.xlsx", b"PK")), V, "save its sheet as CSV"),
     "CSV: ragged": (lambda r: own_table.read(r.file("d.csv", b"a,b\n1,2\n1,2,3\n")), V, "equally long lines"),
     "CSV: longer lines": (lambda r: own_table.read(r.file("e.csv", b"a,b\n1,2,3\n4,5,6\n")), V, "equally long lines"),
     "CSV: Latin-1": (lambda r: own_table.read(r.file("f.csv", "Größe,b\n1,2\n".encode("latin-1"))), V, "encoding='latin-1'"),
     "CSV: name twice": (lambda r: own_table.read(r.file("g.csv", b"a,a\n1,2\n")), V, "Two columns are named 'a'"),
     "CSV: a pickle": (lambda r: own_table.read(r.file("h.csv", pickle.dumps(Evil()))), V, "UTF-8|no table|no rows"),
     "table: missing value": (lambda r: own_table.encode(r.X.assign(a=None)), V, "fill them or drop"),
+    "question: no such target": (lambda r: r.question(target="sex"), V, "no column 'sex'; it has"),
+    "question: no such column": (lambda r: r.question(columns=["a", "e"]), V, "no column 'e'"),
+    "question: target among columns": (lambda r: r.question(columns=["a", "buys"]), V, "take it out"),
+    "question: nobody": (lambda r: r.question(yes="Yes"), V, r"No row has buys = 'Yes'; the values of buys are \['no', 'yes'\]"),
+    "question: everybody": (lambda r: r.question(buys="yes"), V, "All rows have buys = 'yes'"),
+    "question: target missing": (lambda r: r.question(buys=None), V, "missing values; drop those rows"),
+    "question: constant": (lambda r: r.question(b=1), V, "'b' is constant"),
+    "question: constant text": (lambda r: r.question(b="DE"), V, "'b' is constant"),
+    "question: names": (lambda r: r.question(b=[f"P{i}" for i in range(60)]), V, "'b' has another text in most rows"),
+    "question: few rows": (lambda r: r.question(least=61), V, "has 60 rows; this needs 61"),
     "table: a path": (lambda r: own_table.encode("a.csv"), T, "as pd.read_csv makes"),
     # --- widgets, checks, quizzes ---
     "overlay: mask cut": (lambda r: overlay.ThresholdOverlay(r.image, r.heat, r.mask[:3]), V, "with the mask's H and W"),

@@ -79,6 +79,7 @@ def test_names_need_no_picture_to_be_read(own, monkeypatch):
         ({"no.jpg": {"target": 1, "box": [0, 0, 1, 1]}}, FileNotFoundError, "no.jpg"),
         ({"tea.png": {"target": 1, "mask": "rex_mask.png"}}, ValueError, "The mask of tea is"),
         ({"tea.png": {"target": 1, "box": [4, 4, 4, 9]}}, ValueError, "The mask of tea is empty"),
+        ({"tea.png": {"target": 1, "mask": "m.jpg"}}, ValueError, "m.jpg is a JPEG"),
         ("[1, 2", ValueError, "is not a JSON table"),
         ([1, 2], ValueError, "is not a JSON table"),
     ],
@@ -91,8 +92,60 @@ def test_what_is_wrong_with_a_folder_is_said(own, entries, error, message):
 
 
 def test_a_folder_without_annotations_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"annotations\.json is missing"):
+    with pytest.raises(FileNotFoundError, match=r"annotations\.json is missing.*rex\.jpg"):
         datasets.folder(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    picture(tmp_path / "Uschi 1.JPG")
+    with pytest.raises(FileNotFoundError, match=r'missing.*\{"Uschi 1\.JPG": \{"target": 235'):
+        datasets.folder(tmp_path)
+
+
+def test_annotations_may_begin_with_a_byte_order_mark_and_must_be_utf_8(own):
+    file = own / "annotations.json"
+    text = json.dumps({"tea.png": {"target": 968, "box": [4, 6, 14, 26], "category": "Tee, süß"}})
+    file.write_text(text, encoding="utf-8-sig")
+    assert datasets.folder(own)[0].box == (4, 6, 14, 26)
+    file.write_bytes(text.replace("\\u00fc", "ü").replace("\\u00df", "ß").encode("latin-1"))
+    with pytest.raises(ValueError, match="not text in UTF-8; save it so"):
+        datasets.folder(own)
+
+
+def test_a_students_mixed_folder_is_read_upright_and_in_colour(tmp_path, cnn):
+    """Alpha, grey, turned by the camera, another size, a palette; a space in the path, a text file."""
+    root, made = tmp_path / "my photos", {}
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    wide = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8)).resize((64, 48))
+    mask = np.zeros((48, 64), bool)
+    mask[10:40, 20:44] = True
+    turned, exif = wide.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+    exif[0x112] = 6  # to be shown turned back
+    clear = wide.convert("RGBA")
+    clear.putalpha(100)
+    pictures = {
+        "alpha.png": (clear, {}), "grey.jpg": (wide.convert("L"), {"quality": 95}),
+        "phone.JPG": (turned, {"exif": exif, "quality": 95}), "palette.gif": (wide, {}),
+        "large one.jpg": (wide.resize((640, 480)), {"quality": 95}), "small.webp": (wide, {}),
+    }  # fmt: skip
+    for name, (image, settings) in pictures.items():
+        image.save(root / name, **settings)
+        made[name] = {"target": 3, "mask": "m.png" if image.width < 100 else "large.png"}
+    labels(root / "m.png", mask.astype(np.uint8) * 255)
+    labels(root / "large.png", mask.repeat(10, 0).repeat(10, 1).astype(np.uint8))
+    (root / "notes.txt").write_text("mine")
+    (root / "annotations.json").write_text(json.dumps(made))
+    items = list(datasets.folder(root))
+    assert [item.name for item in items] == [name.rpartition(".")[0] for name in made]
+    for item in items:
+        assert item.image.dtype == np.uint8 and item.image.shape == (*item.mask.shape, 3)
+        back = np.asarray(Image.fromarray(item.image).resize((64, 48)), float)
+        wanted = np.asarray(
+            wide.convert("L").convert("RGB") if item.name == "grey" else wide, float
+        )
+        assert np.corrcoef(back.ravel(), wanted.ravel())[0, 1] > 0.97, item.name
+        assert item.mask.mean() == mask.mean()
+    seen = evaluate.see(cnn, items)
+    assert len(seen) == 6 and all(view.image.shape == (224, 224, 3) for view in seen)
 
 
 # --- Oxford-IIIT Pet ---------------------------------------------------------------------------

@@ -286,6 +286,10 @@ def test_table_and_sentence_put_the_largest_weight_first(coins):
         ({"target": -1}, "target must be a class from 0 to 1, not -1"),
         ({"categorical": ["c"]}, r"categorical names \['c'\], but the columns are \['a', 'b'\]"),
         ({"categorical": ["a"], "x": [7.0, 0.0]}, "a = 7 does not occur in X_train"),
+        (
+            {"categorical": {"a": tuple("pqrstuvw")}, "x": [7.0, 0.0]},
+            "a = w does not occur in X_train",
+        ),
         ({"x": [1.0]}, "x has 1 values but X_train has 2 columns"),
         ({"x": pd.Series({"b": 1.0, "a": 0.0})}, "x must have its values in X_train's order"),
         ({"x": [1.0, np.nan]}, "must not have missing or infinite values"),

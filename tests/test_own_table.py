@@ -67,3 +67,23 @@ def test_a_file_goes_through_both_methods(tmp_path, rng):
     share = (raw["kind"] == "dog").mean()
     expected = 0.6 * ((raw["kind"][0] == "dog") - share)
     assert phi.values == pytest.approx([0, expected], abs=1e-12)
+
+
+def test_a_question_is_the_columns_and_the_rows_that_say_yes(frame):
+    features, answer = own_table.question(frame, "town", "Rome")
+    assert list(features) == ["age", "member"] and answer.tolist() == [True, False, True, False]
+    features, _ = own_table.question(frame, "town", "Rome", ["member", "age"])
+    assert list(features) == ["member", "age"]
+    features, answer = own_table.question(frame, "member", True, "age")
+    assert list(features) == ["age"] and answer.tolist() == frame["member"].tolist()
+    numbers = frame.assign(age=[1.5, 2.5, 3.5, 4.5])  # all different, and no text
+    assert list(own_table.question(numbers, "member", True, ["age"])[0]) == ["age"]
+
+
+def test_a_comma_inside_text_is_no_decimal_comma(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text('name,n\n"Rome, Italy",1\n"1,5",2\n')
+    assert own_table.read(file)["name"].tolist() == ["Rome, Italy", "1,5"]
+    file.write_text('name,n\n"1,2",1\n"1,5",2\n')
+    assert own_table.read(file, decimal=",")["name"].tolist() == [1.2, 1.5]
+    assert own_table.read(file, dtype={"name": str})["name"].tolist() == ["1,2", "1,5"]

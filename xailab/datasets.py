@@ -62,7 +62,8 @@ class Lazy(Sequence):
 def _photo(name, image, mask, target, category, author="unknown", licence="unknown", source=""):
     if mask.shape != image.shape[:2]:
         raise ValueError(
-            f"The mask of {name} is {mask.shape} but its picture {image.shape[:2]}; they must agree."
+            f"The mask of {name} is {mask.shape} but its picture, upright as its camera meant it, "
+            f"{image.shape[:2]}; they must agree."
         )
     if not mask.any():
         raise ValueError(
@@ -99,6 +100,9 @@ def _box(given: object, shape: tuple[int, int], name: str) -> np.ndarray:
     return mask
 
 
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
 @dataclass(frozen=True)
 class _Folder:
     root: Path
@@ -112,6 +116,11 @@ class _Folder:
         else:
             mask_file = _inside(self.root, settings.get("mask", f"{Path(file).stem}_mask.png"))
             why = "a picture needs a mask (0 off the object) or a 'box' [x0, y0, x1, y1]."
+            if mask_file.suffix.lower() in (".jpg", ".jpeg"):
+                raise ValueError(
+                    f"{mask_file} is a JPEG, whose grains around the object would count as object; "
+                    "draw and save masks as PNG."
+                )
             mask = read_labels(_existing(mask_file, why)) > 0
         extra = {k: settings[k] for k in ("author", "licence", "source") if k in settings}
         return _photo(
@@ -135,10 +144,17 @@ def folder(root: str | Path) -> Lazy:
     author, licence, source. Raises FileNotFoundError and ValueError that name the file. Notebook 06.
     """
     root = Path(root)
-    file = _existing(root / "annotations.json", "it says which pictures there are, see folder().")
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}; check the path.")
+    names = [p.name for p in sorted(root.iterdir()) if p.suffix.lower() in _PICTURES]
+    line = f'{{"{(names or ["rex.jpg"])[0]}": {{"target": 235, "box": [x0, y0, x1, y1]}}, ...}}'
+    why = f"it has to say where the object of each picture is, {line}; see help(datasets.folder)."
+    file = _existing(root / "annotations.json", why)
     try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
+        entries = json.loads(file.read_text(encoding="utf-8-sig"))
         keys = tuple((Path(f).stem, f, json.dumps(s)) for f, s in entries.items() if "target" in s)
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is not text in UTF-8; save it so.") from None
     except (json.JSONDecodeError, AttributeError, TypeError) as error:
         raise ValueError(
             f"{file} is not a JSON table of file names and settings ({error})."

@@ -298,14 +298,17 @@ def _check_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Series:
         )
     for feature in categorical:
         value = x.iloc[columns.index(feature)]
-        if value not in set(X_train[feature]):
-            raise ValueError(
-                f"{feature} = {value:g} does not occur in X_train; LIME cannot draw it."
-            )
-        if isinstance(categorical, Mapping) and not 0 <= value < len(categorical[feature]):
+        names = categorical[feature] if isinstance(categorical, Mapping) else None
+        if names is not None and not 0 <= value < len(names):
             raise ValueError(
                 f"{feature} = {value:g} has no name: categorical lists "
-                f"{len(categorical[feature])} names for the codes from 0 on."
+                f"{len(names)} names for the codes from 0 on."
+            )
+        if value not in set(X_train[feature]):
+            said = f"{value:g}" if names is None else names[int(value)]
+            raise ValueError(
+                f"{feature} = {said} does not occur in X_train, so LIME cannot draw it; put rare "
+                "categories together first."
             )
     return pd.Series(x.to_numpy(), columns)
 

@@ -58,6 +58,11 @@ def see(cnn, items: Iterable, least: float = 0.5) -> tuple[Seen, ...]:
     """
     if not isinstance(least, int | float | np.number) or not 0 <= least <= 1:
         raise ValueError(f"least must be a share from 0 to 1, not {short(least)}.")
+    if not hasattr(cnn, "view_mask"):
+        raise TypeError(
+            "cnn must be a CNN, as load_cnn() makes it; models.own_cnn(network, categories) makes "
+            f"one of a network, not {short(cnn)}."
+        )
     seen = []
     for item in items:
         _check_item(item)
@@ -99,11 +104,12 @@ def maps(
     name, so it does not depend on the batch. Stopped by hand, it raises ``Interrupted``, whose
     ``partial`` holds the maps of the first views. Notebook 06.
     """
-    unknown = [c for c in controls if c not in CONTROLS]
-    if unknown or not seen:
+    if any(c not in CONTROLS for c in controls):
+        raise ValueError(f"controls must be out of {list(CONTROLS)}, not {short(list(controls))}.")
+    if not seen:
         raise ValueError(
-            f"controls must be out of {list(CONTROLS)} and there must be at least one view; "
-            f"got {list(controls)} and {len(seen)} views."
+            "There must be at least one view to draw maps for, and no picture is left: look at the "
+            "list of pictures, their targets and what the crop keeps of their objects."
         )
     names, done = (*methods, *controls), list[dict[str, np.ndarray]]()
     with stoppable(done, len(seen), "views", lambda: _columns(names, done)):

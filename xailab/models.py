@@ -148,7 +148,8 @@ def own_cnn(
     model: (B, 3, input_size, input_size) -> (B, C) logits. categories: the C names of its
     classes. resize: length of the shorter side before cropping (input_size if None). mean, std: of
     the channels, on the scale 0 to 1. default_layer: None is the last one that returns maps.
-    The model is put in eval mode. Raises ValueError when model and categories do not fit.
+    The model is put in eval mode. Raises ValueError when model and categories do not fit, or when it
+    returns probabilities.
     Introduced in notebook 04.
     """
     model, input_size = network(model), count("input_size", input_size)
@@ -158,6 +159,10 @@ def own_cnn(
         )
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     x = torch.zeros(1, 3, input_size, input_size, device=device)
+    if not isinstance(categories, Iterable):
+        raise TypeError(
+            f"categories must be the names of the classes, a list of strings, not {short(categories)}."
+        )
     categories = tuple(categories)
     try:
         with torch.no_grad():
@@ -172,6 +177,11 @@ def own_cnn(
         raise ValueError(
             f"For one image the model must return logits of shape (1, {len(categories)}), one for "
             f"each category, not {got}."
+        )
+    if logits.numel() > 1 and logits.min() >= 0 and abs(float(logits.sum()) - 1) < 1e-4:
+        raise ValueError(
+            "The model returns probabilities, which add up to 1; leave out its last softmax, since "
+            "the course explains logits."
         )
     if default_layer is None:
         layers = list(spatial_layers(model, x))
