@@ -23,8 +23,8 @@ def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     return _find(network(model), layer)[1]
 
 
-def _find(model: nn.Module, layer: nn.Module | str) -> tuple[list[str], nn.Module]:
-    """Every dotted name of the layer (a shared module has several), and the layer."""
+def _find(model: nn.Module, layer: nn.Module | str) -> tuple[list[str], nn.Module, set[nn.Module]]:
+    """Every dotted name of the layer (a shared module has several), the layer, and all modules."""
     modules = dict(model.named_modules(remove_duplicate=False))
     if not isinstance(layer, nn.Module):
         if layer not in modules or layer == "":
@@ -37,7 +37,7 @@ def _find(model: nn.Module, layer: nn.Module | str) -> tuple[list[str], nn.Modul
             f"The layer {type(layer).__name__} is no part of this {type(model).__name__}; "
             "pass one of model.named_modules() or its dotted name."
         )
-    return names, layer
+    return names, layer, set(modules.values())
 
 
 class Record:
@@ -137,7 +137,7 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
     Introduced in notebook 05.
     """
     model = network(model)
-    names, module = _find(model, layer)
+    names, module, parts = _find(model, layer)
     name = names[0]
     rec = Record(model, name)
 
@@ -168,7 +168,7 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        own = (p for part in model.modules() for p in part._parameters.values())  # one quick walk
+        own = (p for part in parts for p in part._parameters.values())  # no walk of its own
         for parameter in [p for p in own if p is not None and p.requires_grad]:
             parameter.requires_grad_(False)
             stack.callback(parameter.requires_grad_, True)
