@@ -113,8 +113,11 @@ def linear_entry(rec: Record, row: int = 0) -> torch.Tensor | None:
     if not _close(rec.tail(A, row, answers={linear: z}), scores):
         return None
     weight = linear.weight.detach().unflatten(1, (A.shape[1], -1))
-    changes = [torch.mv(weight[:, k], a[k] - c[k]) for k in range(A.shape[1])]
-    return rec.tail(A, row, answers={linear: z[:1] - torch.stack(changes)})
+    changed = torch.stack([torch.mv(weight[:, k], a[k] - c[k]) for k in range(A.shape[1])])
+    changed.neg_().add_(
+        z[:1]
+    )  # in place, and not copied once more: K rows of a wide layer are much
+    return rec.tail(A.clone(), row, answers={linear: changed}, copy=False)
 
 
 def _sets_of_channels(n: int) -> torch.Tensor:
