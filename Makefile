@@ -35,6 +35,8 @@ test: lint  ## everything that must hold: style, unit tests, every notebook
 
 CHROMIUM = (command -v chromium || command -v google-chrome) >/dev/null
 WHERE = $(if $(CI),,-m 'not course')
+# Files share what they make once, so a file stays with one worker; the browser's, the longest, go first.
+BY_FILE = --dist loadfile --no-loadscope-reorder
 test-unit: $(STAMP)
 	@[ -z "$(CI)" ] || [ "$$(id -u)" != 0 ] || $(CHROMIUM) \
 		|| (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 \
@@ -43,7 +45,7 @@ test-unit: $(STAMP)
 		|| echo "Sphinx cannot be had: the site's tests will say so and skip."
 	@! $(CHROMIUM) || $(MAKE) --no-print-directory $(VENV)/.installed-browser \
 		|| echo "Playwright cannot be had: the browser tests will say so and skip."
-	$(RUN) -m pytest -q tests $(WHERE) -n 2 --dist loadgroup -rs
+	$(RUN) -m pytest -q tests $(WHERE) -n 2 $(BY_FILE) -rs
 
 test-notebooks: $(STAMP)  ## only the notebooks as they are committed, a third of the time of test-editions
 	$(RUN) -m pytest -q notebooks $(NBVAL) -n 2 --dist loadscope
@@ -58,7 +60,7 @@ test-editions: $(STAMP)  ## the solutions edition must print the same again, the
 
 test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser
 	$(CHROMIUM) || $(VENV)/bin/playwright install chromium
-	$(RUN) -m pytest -q tests/browser -rs -n 2 --dist loadgroup
+	$(RUN) -m pytest -q tests/browser -rs -n 2 $(BY_FILE)
 
 site: $(VENV)/.installed-site  ## the course as a website without a server, in build/site (needs npm)
 	$(RUN) -m xailab.website --out build/site
@@ -83,7 +85,7 @@ bench-widgets: $(VENV)/.installed-browser  ## how fast the sliders are, measured
 BOUND ?= lowest
 test-versions: build/venv-$(BOUND)/.installed  ## the unit tests with the lowest (or BOUND=highest) versions that are allowed
 	OMP_NUM_THREADS=1 XAILAB_PROGRESS=off PYTHONPATH="$(CURDIR)" build/venv-$(BOUND)/bin/python -m pytest -q tests \
-		--ignore tests/browser -m 'not course' -n 2 --dist loadgroup
+		--ignore tests/browser -m 'not course' -n 2 --dist loadfile
 
 # Without what is installed from here, which is on no index; a CPU build has the advisories of its version.
 audit: $(STAMP)  ## known advisories about the installed packages (needs the web); one not answered for is a failure

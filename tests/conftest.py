@@ -14,13 +14,6 @@ settings.register_profile("course", deadline=None, derandomize=True, database=No
 settings.load_profile("course")
 
 
-def pytest_collection_modifyitems(items):
-    """Two workers (--dist loadgroup) share by files, which make things once; notebooks go one by one."""
-    for item in items:
-        if not item.get_closest_marker("course"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(autouse=True)
 def seeded_torch():
     """Networks that a test builds have the same weights in every run, in any order of tests."""
