@@ -114,9 +114,7 @@ def linear_entry(rec: Record, row: int = 0) -> torch.Tensor | None:
         return None
     weight = linear.weight.detach().unflatten(1, (A.shape[1], -1))
     changed = torch.stack([torch.mv(weight[:, k], a[k] - c[k]) for k in range(A.shape[1])])
-    changed.neg_().add_(
-        z[:1]
-    )  # in place, and not copied once more: K rows of a wide layer are much
+    changed.neg_().add_(z[:1])  # in place, like copy=False: K rows of a wide layer are much
     return rec.tail(A.clone(), row, answers={linear: changed}, copy=False)
 
 

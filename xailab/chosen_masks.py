@@ -134,9 +134,8 @@ def smooth_fit(
     H = np.column_stack([np.ones(len(Z)), Z])
     K = cho_factor(_alike(Z, Z) + JITTER * np.eye(len(Z)))
     line = np.linalg.lstsq(H.T @ cho_solve(K, H), H.T @ cho_solve(K, y), rcond=None)[0]
-    bent = cho_solve(
-        K, y - H @ line
-    )  # the guess at any mask is its point on the line + alike @ bent
+    # the guess at any mask is its point on the line + alike @ bent
+    bent = cho_solve(K, y - H @ line)
     (mean, covariance), (k, kz) = _moments(share), _means(Z, share)
     with_answer = covariance @ line[1:] + (kz - k[:, None] * mean).T @ bent
     weights = np.linalg.solve(covariance, with_answer)
