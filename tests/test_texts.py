@@ -93,7 +93,7 @@ def test_lots_keep_the_men_whole_and_the_parties_balanced(cut):
 
 def test_words_carry_over_where_they_belong_to_the_party():
     shared = pd.DataFrame(
-        [(1, m, p, f"{w} filler{i} {m}word {'eword ' * 5 * (m == 'e')}")
+        [(1, m, p, f"{w} filler{i} {m}word")
          for m, p, w in zip("abcdef", texts.PARTIES * 3, ("tax", "army") * 3, strict=True)
          for i in range(6)],
         columns=["year", "president", "party", "text"],
@@ -102,11 +102,17 @@ def test_words_carry_over_where_they_belong_to_the_party():
         1.0,
         1.0,
     ]  # "tax", also his
-    # of the three loudest one is "tax", the others are words of his party's two other men; his own
-    # word, loud as it is, was not to be read
+    # of the three loudest one is "tax", the others are words of his party's two other men
     found = texts.carried_over(line(), shared, k=3)
     assert found.index.tolist() == list("abcdef")
     assert found.loc["e"].tolist() == [1.0, pytest.approx(1 / 3)]
+
+
+def test_the_new_man_is_not_read():
+    """Every man has one word of his own and nothing else: none of the loudest can be the new man's."""
+    rows = [(1, m, p, f"{m}word filler") for m, p in zip("abcdef", texts.PARTIES * 3, strict=True)]
+    own = pd.DataFrame(rows * 4, columns=["year", "president", "party", "text"])
+    assert (texts.carried_over(line(), own, k=3)["new"] == 0).all()
 
 
 def test_shuffled_texts_leave_nothing_to_read(cut):
