@@ -14,7 +14,7 @@ from .chosen_masks import choose_masks, smooth_fit, told
 from .images import as_rgb
 from .inputs import count, function, generator
 from .interrupts import Interrupted, stoppable
-from .local_fit import all_finite, answers, exponential_kernel, fit_strongest
+from .local_fit import all_finite, answers, exponential_kernel, fit_strongest, of_class
 
 SEGMENTATIONS = ("slic", "quickshift", "felzenszwalb", "grid")
 FILLS = ("mean", "grey", "blur", "black")
@@ -280,14 +280,13 @@ def explain(
             raise
         Z, n_samples = Z[: len(p)], len(p)
     target = int(p[0].argmax()) if target is None else count("target", target, least=None)
-    if not 0 <= target < p.shape[1]:
-        raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
+    y = of_class(p, target)
     if draws == "chosen":
-        line = smooth_fit(Z, p[:, target], kernel_width, num_features)
+        line = smooth_fit(Z, y, kernel_width, num_features)
     else:
         distance = 1 - np.sqrt(Z.mean(1))  # cosine distance of a 0/1 row from the row of ones
         sample_weights = exponential_kernel(distance, kernel_width)
-        line = fit_strongest(Z.astype(float), p[:, target], sample_weights, num_features)
+        line = fit_strongest(Z.astype(float), y, sample_weights, num_features)
     found = SuperpixelModel(
         weights=line.weights,
         intercept=line.intercept,

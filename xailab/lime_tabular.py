@@ -9,7 +9,7 @@ import pandas as pd
 
 from .cards import card, name_of
 from .inputs import count, floats, function, generator
-from .local_fit import all_finite, answers, exponential_kernel, fit_strongest
+from .local_fit import all_finite, answers, exponential_kernel, fit_strongest, of_class
 
 __all__ = ["LocalModel", "Neighbourhood", "encode", "explain", "perturb", "quartiles"]
 
@@ -332,6 +332,4 @@ def _check_samples(samples, x: pd.Series) -> np.ndarray:
 
 def _ask(predict_proba: Callable, samples: pd.DataFrame, target: int) -> np.ndarray:
     p = answers(predict_proba(samples), len(samples), "rows")
-    if not 0 <= count("target", target, least=None) < p.shape[1]:
-        raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
-    return all_finite(p[:, target])
+    return all_finite(of_class(p, count("target", target, least=None)))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .cards import card, name_of
-from .local_fit import all_finite, answers, exponential_kernel, fit_strongest
+from .local_fit import all_finite, answers, exponential_kernel, fit_strongest, of_class
 
 __all__ = [
     "TextModel", "Tokens", "distance", "draw", "explain", "presence", "tokens", "without", "write",
@@ -248,7 +248,4 @@ def _checked(samples, m: int) -> np.ndarray:
 
 
 def _ask(predict_proba: Callable, texts: list[str], target: int) -> np.ndarray:
-    p = all_finite(answers(predict_proba(texts), len(texts), "texts"))
-    if not 0 <= target < p.shape[1]:
-        raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
-    return p[:, target]
+    return of_class(all_finite(answers(predict_proba(texts), len(texts), "texts")), target)

@@ -29,6 +29,13 @@ def all_finite(p: np.ndarray) -> np.ndarray:
     return p
 
 
+def of_class(p: np.ndarray, target: int) -> np.ndarray:
+    """Column ``target`` of the answers p (n, C); ValueError where there is no such class."""
+    if not 0 <= target < p.shape[1]:
+        raise ValueError(f"target must be a class from 0 to {p.shape[1] - 1}, not {target}.")
+    return p[:, target]
+
+
 def exponential_kernel(distance: np.ndarray, width: float) -> np.ndarray:
     """How much a sample at this distance counts: exp(-d^2 / (2 width^2)), in (0, 1].
 
