@@ -76,7 +76,7 @@ bench: $(VENV)/.installed-bench $(VENV)/.installed-browser  ## time everything b
 	$(RUN) tests/benchmarks/run.py
 
 mutation: $(STAMP)  ## break the formulas one at a time; do the tests notice?
-	$(RUN) tests/mutations.py
+	$(RUN) tests/support/mutations.py
 
 bench-widgets: $(VENV)/.installed-browser  ## how fast the sliders are, measured in the browser
 	$(RUN) tests/benchmarks/bench_widgets.py

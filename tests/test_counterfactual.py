@@ -18,9 +18,12 @@ def test_closest_in_l2_is_the_optimisers():
     found = cf.closest_linear(W, C, X0, 1.5, SCALE)
     assert W @ found + C == pytest.approx(1.5)
     theirs = minimize(
-        lambda z: (((z - X0) / SCALE) ** 2).sum(), X0, method="SLSQP",
-        constraints={"type": "eq", "fun": lambda z: W @ z + C - 1.5}, options={"ftol": 1e-14},
-    )  # fmt: skip
+        lambda z: (((z - X0) / SCALE) ** 2).sum(),
+        X0,
+        method="SLSQP",
+        constraints={"type": "eq", "fun": lambda z: W @ z + C - 1.5},
+        options={"ftol": 1e-14},
+    )
     assert np.allclose(found, theirs.x, atol=1e-5)
 
 
@@ -45,11 +48,15 @@ def test_closest_refuses_what_it_cannot_do():
 @pytest.fixture
 def table():
     rng = np.random.default_rng(4)
-    return pd.DataFrame({
-        "age": rng.integers(20, 60, 400), "hours": rng.integers(1, 9, 400) * 10,
-        "school": rng.integers(1, 7, 400), "job": rng.integers(0, 4, 400),
-        "place": rng.integers(0, 2, 400),
-    }).astype(float)  # fmt: skip
+    return pd.DataFrame(
+        {
+            "age": rng.integers(20, 60, 400),
+            "hours": rng.integers(1, 9, 400) * 10,
+            "school": rng.integers(1, 7, 400),
+            "job": rng.integers(0, 4, 400),
+            "place": rng.integers(0, 2, 400),
+        }
+    ).astype(float)
 
 
 X = pd.Series({"age": 30.0, "hours": 20.0, "school": 2.0, "job": 0.0, "place": 0.0})

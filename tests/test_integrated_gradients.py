@@ -45,7 +45,7 @@ def test_a_linear_score_gets_w_times_difference_whatever_the_rule(rule):
     x, b = torch.tensor([[1.0, 4.0, -2.0], [0.5, 1.0, 0.0]], dtype=torch.float64)
     found = ig.explain(lambda z: z @ w + 3, x, b, n_steps=4, rule=rule)
     assert np.allclose(found.values, w * (x - b), atol=1e-12)
-    assert abs(found.gap) < 1e-12
+    assert abs(found.completeness_error) < 1e-12
 
 
 def test_a_square_times_b_gives_two_thirds_and_one_third():
@@ -64,13 +64,13 @@ def test_a_saturated_unit_has_gradient_zero_and_value_one():
     assert torch.autograd.grad(score(x).sum(), x)[0].item() == 0
 
 
-def test_the_gap_is_the_integration_error():
+def test_the_completeness_error_is_the_integration_error():
     found = ig.explain(
         lambda z: torch.exp(z[:, 0]), np.ones(1), np.zeros(1), n_steps=5, rule="left"
     )
     by_hand = np.exp(np.arange(5) / 5).mean() - (np.e - 1)
-    assert found.gap == pytest.approx(by_hand, abs=1e-12)
-    assert found.relative_gap == pytest.approx(abs(by_hand) / (np.e - 1))
+    assert found.completeness_error == pytest.approx(by_hand, abs=1e-12)
+    assert found.relative_error == pytest.approx(abs(by_hand) / (np.e - 1))
 
 
 @pytest.fixture
@@ -94,12 +94,16 @@ def test_captum_has_the_same_values(network, rule, theirs):
     x, b = rng.normal(size=(2, 6))
     ours = ig.explain(lambda z: network(z)[:, 1], x, b, n_steps=20, rule=rule, batch_size=7)
     captums, delta = IntegratedGradients(network).attribute(
-        torch.tensor(x)[None], torch.tensor(b)[None], target=1, n_steps=20, method=theirs,
+        torch.tensor(x)[None],
+        torch.tensor(b)[None],
+        target=1,
+        n_steps=20,
+        method=theirs,
         return_convergence_delta=True,
-    )  # fmt: skip
+    )
     assert np.allclose(ours.values, captums[0].detach(), atol=1e-12)
     # captum makes the places of its Riemann rules in single precision
-    assert ours.gap == pytest.approx(float(delta), abs=1e-8)
+    assert ours.completeness_error == pytest.approx(float(delta), abs=1e-8)
 
 
 def test_captums_trapezoid_misses_a_linear_score_by_one_nth(network):
@@ -129,9 +133,9 @@ def test_a_heat_map_sums_the_channels_sizes():
         ig.explain(cube, np.ones(2), np.zeros(2)).heatmap()
 
 
-def test_card_and_sentence_carry_the_gap_and_the_baseline():
+def test_card_and_sentence_carry_the_error_and_the_baseline():
     found = ig.explain(cube, np.ones(2), np.zeros(2), baseline_name="zeros", n_steps=8)
-    for needed in ("baseline", "zeros", "8, gauss-legendre", "completeness gap", "cube"):
+    for needed in ("baseline", "zeros", "8, gauss-legendre", "completeness error", "cube"):
         assert needed in found.card()
     assert "zeros" in found.describe() and "0.0%" in found.describe()
 

@@ -10,9 +10,12 @@ from xailab import shapley, stability
 
 def run(weights, r2=0.9, local=0.5, model=0.5, conditions=("a", "b", "c")):
     return SimpleNamespace(
-        weights=np.array(weights, float), r2=r2, local_prediction=local, model_prediction=model,
+        weights=np.array(weights, float),
+        r2=r2,
+        local_prediction=local,
+        model_prediction=model,
         conditions=conditions,
-    )  # fmt: skip
+    )
 
 
 def test_jaccard_by_hand():
@@ -68,7 +71,7 @@ def test_each_part_of_the_bar_can_stop_a_report(change, fault):
 
 def test_gaps_of_both_signs_do_not_cancel():
     found = stability.Stability((run([1, 2, 3], local=0.8), run([1, 2, 3], local=0.2)), 1)
-    assert found.gap == pytest.approx(0.3)
+    assert found.local_error == pytest.approx(0.3)
 
 
 def test_repeat_asks_once_a_seed_and_needs_two():

@@ -11,21 +11,20 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from .cards import card, name_of
-from .interrupts import stoppable
-
-__all__ = [
-    "Counterfactual", "Counterfactuals", "Rules", "candidates", "closest_linear", "distance",
-    "nearest", "random_search", "search", "summary",
-]  # fmt: skip
+from ._utils.cards import card, name_of
+from ._utils.interrupts import stoppable
 
 MAX_VALUES = 150  # of a numeric column: beyond that its quantiles stand for it
 
 
 def closest_linear(
-    w: np.ndarray, intercept: float, x: np.ndarray, threshold: float, scale: np.ndarray,
+    w: np.ndarray,
+    intercept: float,
+    x: np.ndarray,
+    threshold: float,
+    scale: np.ndarray,
     norm: str = "L2",
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """The row nearest to x on which a linear score w x + intercept reaches the threshold.
 
     L2, sqrt(sum (dx / scale)^2): dx = (threshold - score) scale^2 w / sum(scale^2 w^2), all features
@@ -172,9 +171,12 @@ class Counterfactuals:
     def table(self, categories: Mapping[str, tuple[str, ...]] | None = None) -> pd.DataFrame:
         """One line an answer: what changes, how many, cost, output, distance to real rows."""
         return pd.DataFrame(
-            [(a.sentence(categories), len(a.changes), a.cost, a.prediction, a.nearest) for a in self.answers],
+            [
+                (a.sentence(categories), len(a.changes), a.cost, a.prediction, a.nearest)
+                for a in self.answers
+            ],
             columns=["change", "features", "cost", "output", "nearest real row"],
-        )  # fmt: skip
+        )
 
     def card(self) -> str:
         """Everything that must stand beside these answers so that others can judge and repeat them."""
@@ -205,10 +207,17 @@ class Counterfactuals:
 
 
 def search(
-    predict: Callable, x: pd.Series, table: pd.DataFrame, rules: Rules = Rules(), *,
-    threshold: float = 0.5, max_changes: int = 2, n_answers: int = 5,
-    output: str = "probability", model: str = "",
-) -> Counterfactuals:  # fmt: skip
+    predict: Callable,
+    x: pd.Series,
+    table: pd.DataFrame,
+    rules: Rules = Rules(),
+    *,
+    threshold: float = 0.5,
+    max_changes: int = 2,
+    n_answers: int = 5,
+    output: str = "probability",
+    model: str = "",
+) -> Counterfactuals:
     """The cheapest way over the threshold for every set of up to ``max_changes`` features.
 
     predict: DataFrame (n, d) -> (n,). table: real rows, whose values are the candidates. A set of
@@ -229,9 +238,18 @@ def search(
         best = sorted(found, key=lambda a: (len(a.changes), a.cost))[:n_answers]
         stopped = "" if len(asked) == len(sets) else f", {len(asked)} of {len(sets)} sets only"
         return Counterfactuals(
-            tuple(best), x, start, threshold, max_changes, 1 + sum(asked), f"exhaustive{stopped}",
-            rules, None, output, name_of(predict, model),
-        )  # fmt: skip
+            tuple(best),
+            x,
+            start,
+            threshold,
+            max_changes,
+            1 + sum(asked),
+            f"exhaustive{stopped}",
+            rules,
+            None,
+            output,
+            name_of(predict, model),
+        )
 
     with stoppable(asked, len(sets), "sets of features", lambda: result() if found else None):
         for features in sets:
@@ -253,10 +271,18 @@ def search(
 
 
 def random_search(
-    predict: Callable, x: pd.Series, table: pd.DataFrame, rules: Rules = Rules(), *,
-    threshold: float = 0.5, max_changes: int = 2, n_samples: int = 10_000, seed: int = 0,
-    output: str = "probability", model: str = "",
-) -> Counterfactuals:  # fmt: skip
+    predict: Callable,
+    x: pd.Series,
+    table: pd.DataFrame,
+    rules: Rules = Rules(),
+    *,
+    threshold: float = 0.5,
+    max_changes: int = 2,
+    n_samples: int = 10_000,
+    seed: int = 0,
+    output: str = "probability",
+    model: str = "",
+) -> Counterfactuals:
     """The control: draw changes blindly under the same rules and keep the best that gets over.
 
     One call of predict: stopped by hand, it leaves nothing. Settings and errors as ``search``.
@@ -284,9 +310,18 @@ def random_search(
         i = over[best]
         found = (_answer(rows.iloc[i], x, p[i], float(cost[best]), table, rules),)
     return Counterfactuals(
-        found, x, start, threshold, max_changes, n_samples + 1, "random search", rules, seed, output,
+        found,
+        x,
+        start,
+        threshold,
+        max_changes,
+        n_samples + 1,
+        "random search",
+        rules,
+        seed,
+        output,
         name_of(predict, model),
-    )  # fmt: skip
+    )
 
 
 def summary(found: Iterable[Counterfactuals]) -> pd.DataFrame:

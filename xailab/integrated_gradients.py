@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .cards import card, name_of
-
-__all__ = ["RULES", "PathAttribution", "explain", "path_average", "quadrature"]
+from ._utils.cards import card, name_of
 
 RULES = ("left", "right", "middle", "trapezoid", "gauss-legendre")
 
@@ -44,9 +42,13 @@ def quadrature(n_steps: int, rule: str = "gauss-legendre") -> tuple[np.ndarray, 
 
 
 def path_average(
-    score: Callable, x: torch.Tensor, baseline: torch.Tensor, places: np.ndarray,
-    weights: np.ndarray, batch_size: int = 16,
-) -> torch.Tensor:  # fmt: skip
+    score: Callable,
+    x: torch.Tensor,
+    baseline: torch.Tensor,
+    places: np.ndarray,
+    weights: np.ndarray,
+    batch_size: int = 16,
+) -> torch.Tensor:
     """sum_k w_k grad S(b + a_k (x - b)): the average gradient on the way from b to x, shaped as x.
 
     score: (n, ...) -> (n,), differentiable. places, weights: (steps,). Introduced in notebook 11.
@@ -81,14 +83,14 @@ class PathAttribution:
     model: str = "not named"
 
     @property
-    def gap(self) -> float:
+    def completeness_error(self) -> float:
         """sum(values) - (score - base)."""
         return float(self.values.sum() - (self.score - self.base))
 
     @property
-    def relative_gap(self) -> float:
+    def relative_error(self) -> float:
         """|gap| as a share of |score - base|."""
-        return abs(self.gap) / max(abs(self.score - self.base), 1e-12)
+        return abs(self.completeness_error) / max(abs(self.score - self.base), 1e-12)
 
     def heatmap(self) -> np.ndarray:
         """(H, W) in [0, 1] of an image's values (C, H, W): sum over channels of |value|, over its maximum."""
@@ -108,7 +110,7 @@ class PathAttribution:
             score=f"{self.score:.3f}",
             baseline=f"{self.baseline}, score {self.base:.3f}",
             steps=f"{self.n_steps}, {self.rule}",
-            completeness_gap=f"{self.gap:+.1e} ({self.relative_gap:.1%} of the difference)",
+            completeness_error=f"{self.completeness_error:+.1e} ({self.relative_error:.1%})",
             seed="none: nothing is drawn",
         )
 
@@ -118,15 +120,23 @@ class PathAttribution:
         """The explanation in plain sentences, the gap first."""
         return (
             f"From the baseline ({self.baseline}) the {self.output} moves from {self.base:.2f} to "
-            f"{self.score:.2f}. The values add up to that difference but for {self.relative_gap:.1%} "
+            f"{self.score:.2f}. The values add up to that difference but for {self.relative_error:.1%} "
             f"of it. What equals the baseline gets zero, whatever it means to the model."
         )
 
 
 def explain(
-    score: Callable, x, baseline, *, n_steps: int = 64, rule: str = "gauss-legendre",
-    batch_size: int = 16, baseline_name: str = "not named", output: str = "score", model: str = "",
-) -> PathAttribution:  # fmt: skip
+    score: Callable,
+    x,
+    baseline,
+    *,
+    n_steps: int = 64,
+    rule: str = "gauss-legendre",
+    batch_size: int = 16,
+    baseline_name: str = "not named",
+    output: str = "score",
+    model: str = "",
+) -> PathAttribution:
     """Integrated gradients: IG_j = (x_j - b_j) times the mean of dS/dx_j on the way from b to x.
 
     score: tensor (n, *shape) -> (n,) or (n, 1), differentiable; choose the class in it. x, baseline:
@@ -151,9 +161,15 @@ def explain(
     with torch.no_grad():
         base, top = _scores(score, torch.stack([baseline, x])).double().tolist()
     return PathAttribution(
-        ((x - baseline) * average).cpu().numpy(), base, top, n_steps, rule, baseline_name, output,
+        ((x - baseline) * average).cpu().numpy(),
+        base,
+        top,
+        n_steps,
+        rule,
+        baseline_name,
+        output,
         name_of(score, model),
-    )  # fmt: skip
+    )
 
 
 def _scores(score: Callable, points: torch.Tensor) -> torch.Tensor:

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .cards import card, name_of
-from .inputs import count, floats, function, generator
+from ._utils.cards import card, name_of
+from ._utils.validation import check_array, check_callable, check_int, check_random_state
 from .local_fit import all_finite, answers, exponential_kernel, fit_strongest, of_class
-
-__all__ = ["LocalModel", "Neighbourhood", "encode", "explain", "perturb", "quartiles"]
 
 Categorical = Iterable[str] | Mapping[str, tuple[str, ...]]
 
@@ -61,7 +59,7 @@ class LocalModel:
     model: str = "not named"
 
     @property
-    def gap(self) -> float:
+    def local_error(self) -> float:
         """local_prediction - model_prediction: how far the line misses the row it explains."""
         return self.local_prediction - self.model_prediction
 
@@ -81,7 +79,7 @@ class LocalModel:
             model=self.model,
             output=f"{self.output}, class {self.target}",
             prediction=f"{self.model_prediction:.3f} by the model",
-            local_line=f"{self.local_prediction:.3f} (gap {self.gap:+.3f}), R2 {self.r2:.2f}",
+            local_line=f"{self.local_prediction:.3f} (error {self.local_error:+.3f}), R2 {self.r2:.2f}",
             samples=f"{self.n_samples} {drawn} of {self.n_train} rows, "
             + ("in bins" if self.discretise else "continuous"),
             kernel_width=f"{self.kernel_width:.3g}",
@@ -222,7 +220,7 @@ def explain(
     Raises ValueError for rows, settings or predictions that do not fit.
     Ribeiro et al. 2016, eq. 1. Introduced in notebook 02.
     """
-    function("predict_proba", predict_proba, "model.predict_proba")
+    check_callable("predict_proba", predict_proba, "model.predict_proba")
     if isinstance(categorical, str):
         categorical = (categorical,)
     categorical = categorical if isinstance(categorical, Mapping) else tuple(categorical)
@@ -235,11 +233,13 @@ def explain(
             "around=True needs discretise=False: bins are drawn from the whole column."
         )
     kinds: dict[str, Any] = {
-        "categorical": categorical, "discretise": discretise, "edges": edges,
-    }  # fmt: skip
+        "categorical": categorical,
+        "discretise": discretise,
+        "edges": edges,
+    }
     if samples is None:
         _check_count(n_samples, d)
-        rng = generator(seed)
+        rng = check_random_state(seed)
         near = perturb(x, X_train, n_samples, rng, around=around, **kinds)
     else:
         near = encode(_check_samples(samples, x), x, X_train, **kinds)
@@ -280,14 +280,14 @@ def _check_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Series:
     if unknown:
         raise ValueError(f"categorical names {unknown}, but the columns are {columns}.")
     index = x.index if isinstance(x, pd.Series) else None
-    x = pd.Series(floats("x", x).ravel(), index)
+    x = pd.Series(check_array("x", x).ravel(), index)
     if not len(X_train):
         raise ValueError("X_train has no rows; LIME draws its samples from it.")
     if len(x) != len(columns):
         raise ValueError(f"x has {len(x)} values but X_train has {len(columns)} columns.")
     if not isinstance(x.index, pd.RangeIndex) and list(x.index) != columns:
         raise ValueError(f"x must have its values in X_train's order {columns}; use x[columns].")
-    train = floats("X_train", X_train)
+    train = check_array("X_train", X_train)
     if not np.isfinite(x).all() or not np.isfinite(train).all():
         raise ValueError("x and X_train must not have missing or infinite values; fill them first.")
     constant = (train == train[0]).all(0)
@@ -314,12 +314,12 @@ def _check_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Series:
 
 
 def _check_count(n_samples: int, d: int) -> None:
-    if count("n_samples", n_samples, least=None) < d + 2:
+    if check_int("n_samples", n_samples, least=None) < d + 2:
         raise ValueError(f"n_samples must be at least {d + 2} to fit {d} weights, not {n_samples}.")
 
 
 def _check_samples(samples, x: pd.Series) -> np.ndarray:
-    samples = floats("samples", samples)
+    samples = check_array("samples", samples)
     if samples.ndim != 2 or samples.shape[1] != len(x) or not (samples[:1] == x.to_numpy()).all():
         raise ValueError(
             f"samples must have shape (n, {len(x)}) with the explained row x as its first row."
@@ -332,4 +332,4 @@ def _check_samples(samples, x: pd.Series) -> np.ndarray:
 
 def _ask(predict_proba: Callable, samples: pd.DataFrame, target: int) -> np.ndarray:
     p = answers(predict_proba(samples), len(samples), "rows")
-    return all_finite(of_class(p, count("target", target, least=None)))
+    return all_finite(of_class(p, check_int("target", target, least=None)))

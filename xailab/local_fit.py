@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .inputs import count, floats, short
-
-__all__ = ["LinearFit", "exponential_kernel", "fit"]
+from ._utils.validation import check_array, check_int, truncated
 
 
 def answers(p: object, n: int, asked: str) -> np.ndarray:
     """What predict_proba said about n rows or images as (n, C) floats; ValueError for another shape."""
-    p = floats("The answer of predict_proba", p)
+    p = check_array("The answer of predict_proba", p)
     if p.ndim != 2 or len(p) != n:
         raise ValueError(
             f"predict_proba must return (n, classes) for n {asked}; for {n} {asked} it "
@@ -47,7 +45,7 @@ def exponential_kernel(distance: np.ndarray, width: float) -> np.ndarray:
     0.6065
     """
     if not isinstance(width, int | float | np.number) or not 0 < width < np.inf:
-        raise ValueError(f"kernel_width must be a positive number, not {short(width)}.")
+        raise ValueError(f"kernel_width must be a positive number, not {truncated(width)}.")
     return np.exp(-((distance / width) ** 2) / 2)  # divided first: no square can overflow
 
 
@@ -96,7 +94,7 @@ def fit_strongest(
     Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int | None
 ) -> LinearFit:
     """``fit`` on the k strongest columns (all of them for None); the others get weight 0."""
-    if k is not None and count("num_features", k, least=None) < 1:
+    if k is not None and check_int("num_features", k, least=None) < 1:
         raise ValueError(f"num_features must be at least 1, or None for all, not {k}.")
     if k is None or k >= Z.shape[1]:
         return fit(Z, y, sample_weights)

@@ -12,8 +12,6 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
-__all__ = ["CLASSES", "PlantedPicture", "picture", "planted_network", "suspects"]
-
 CLASSES = ("disc", "square")
 # The colours of the two objects and of the two grounds they stand on.
 ORANGE, BLUE, GREEN, SAND = (230, 120, 20), (40, 90, 200), (60, 150, 70), (215, 195, 150)
@@ -104,3 +102,41 @@ def suspects() -> dict[str, nn.Sequential]:
 
 
 _LOOKS = ("both", "object", "ground")
+
+
+# --- two small networks that differ in one thing, and derivatives without a formula ------------
+
+
+def relu_and_gelu(seed: int = 0) -> dict[str, nn.Sequential]:
+    """{"ReLU": net, "GELU": net}, float64, with the same random weights of the seed.
+
+    (B, 3, 32, 32) -> (B, 5) logits. Layer "3" returns 8 maps of 7 x 7, never negative behind ReLU, of both
+    signs behind GELU; the parts from 4 on are the head. Introduced in notebook 09.
+    """
+    made = {}
+    for name, act in (("ReLU", nn.ReLU), ("GELU", nn.GELU)):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            maps = [nn.Conv2d(3, 6, 3, 2), act(), nn.Conv2d(6, 8, 3, 2), act()]
+            head = [nn.Flatten(), nn.Linear(392, 16), act(), nn.Linear(16, 5)]
+        made[name] = nn.Sequential(*maps, *head).double().eval().requires_grad_(False)
+    return made
+
+
+def derivatives_of_exp(
+    head: nn.Module, A: torch.Tensor, target: int, places: range
+) -> torch.Tensor:
+    """First, second and third derivative of exp(S) along single activations, (len(places), 3).
+
+    head: activations (1, K, h, w) -> logits. places: which activations, counted through A. By automatic
+    differentiation of t -> exp(S(A + t e)), so that no formula of a paper is used. Notebook 09.
+    """
+    found = []
+    for place in places:
+        step = torch.zeros_like(A)
+        step.view(-1)[place] = 1
+        first = torch.func.grad(lambda t, step=step: head(A + t * step)[0, target].exp())
+        second = torch.func.grad(first)
+        zero = torch.zeros((), dtype=A.dtype)
+        found.append(torch.stack([first(zero), second(zero), torch.func.grad(second)(zero)]))
+    return torch.stack(found)

@@ -7,14 +7,12 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
-from .attribution import Attribution
-from .cards import card
-from .inputs import count, floats
-from .interrupts import stoppable
+from ._utils.cards import card
+from ._utils.interrupts import stoppable
+from ._utils.validation import check_array, check_int
+from .shapley.attribution import Attribution
 
-__all__ = ["BAR", "Stability", "errors", "jaccard", "repeat", "top_k"]
-
-BAR = {"r2": 0.5, "gap": 0.1, "jaccard": 0.8}
+BAR = {"r2": 0.5, "local_error": 0.1, "jaccard": 0.8}
 """The course's bar for reporting: R2 at least, |local - model prediction| at most, Jaccard at least."""
 
 
@@ -32,10 +30,10 @@ def jaccard(weights: np.ndarray, k: int) -> float:
     >>> jaccard([[3, 2, 0], [3, 0, 2]], k=2)  # {0, 1} and {0, 2}
     0.3333333333333333
     """
-    weights = floats("weights", weights)
+    weights = check_array("weights", weights)
     if weights.ndim != 2 or len(weights) < 2:
         raise ValueError("weights must have shape (runs, d) with two runs at least to compare.")
-    if not 1 <= count("k", k, least=None) <= weights.shape[1]:
+    if not 1 <= check_int("k", k, least=None) <= weights.shape[1]:
         raise ValueError(f"k must lie between 1 and {weights.shape[1]}, not {k}.")
     sets = [set(top_k(w, k)) for w in weights]
     return float(np.mean([len(a & b) / len(a | b) for a, b in combinations(sets, 2)]))
@@ -62,7 +60,7 @@ class Stability:
         return float(np.mean([run.r2 for run in self.runs]))
 
     @property
-    def gap(self) -> float:
+    def local_error(self) -> float:
         """Mean |local prediction - model prediction|."""
         return float(np.mean([abs(r.local_prediction - r.model_prediction) for r in self.runs]))
 
@@ -77,11 +75,14 @@ class Stability:
         chosen = np.array([np.isin(np.arange(W.shape[1]), top_k(w, self.k)) for w in W])
         table = pd.DataFrame(
             {
-                "mean": mean, "low": W.min(0), "high": W.max(0),
-                "same sign": (np.sign(W) == np.sign(mean)).mean(0), f"in top {self.k}": chosen.mean(0),
+                "mean": mean,
+                "low": W.min(0),
+                "high": W.max(0),
+                "same sign": (np.sign(W) == np.sign(mean)).mean(0),
+                f"in top {self.k}": chosen.mean(0),
             },
             index=list(self.runs[0].conditions),
-        )  # fmt: skip
+        )
         return table.iloc[np.argsort(-np.abs(mean), kind="stable")]
 
     def faults(self) -> list[str]:
@@ -89,8 +90,10 @@ class Stability:
         found = []
         if self.r2 < BAR["r2"]:
             found.append(f"R2 {self.r2:.2f} is below {BAR['r2']}")
-        if self.gap > BAR["gap"]:
-            found.append(f"the line misses the model by {self.gap:.2f}, more than {BAR['gap']}")
+        if self.local_error > BAR["local_error"]:
+            found.append(
+                f"the line misses the model by {self.local_error:.2f}, more than {BAR['local_error']}"
+            )
         if self.jaccard < BAR["jaccard"]:
             found.append(f"top-{self.k} Jaccard {self.jaccard:.2f} is below {BAR['jaccard']}")
         return found
@@ -105,7 +108,7 @@ class Stability:
         return card(
             f"Stability over {len(self.runs)} seeds",
             R2=f"{self.r2:.2f}",
-            gap=f"{self.gap:.2f}",
+            local_error=f"{self.local_error:.2f}",
             jaccard=f"{self.jaccard:.2f} (top {self.k})",
             verdict="may be reported" if self.reportable else "do not report",
         )
@@ -116,7 +119,7 @@ class Stability:
         """The verdict in a plain sentence."""
         numbers = (
             f"Over {len(self.runs)} seeds: R2 {self.r2:.2f}, local against model prediction "
-            f"{self.gap:.2f} apart, top-{self.k} Jaccard {self.jaccard:.2f}."
+            f"{self.local_error:.2f} apart, top-{self.k} Jaccard {self.jaccard:.2f}."
         )
         if self.reportable:
             return f"{numbers} Clears the bar."

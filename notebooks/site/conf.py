@@ -4,7 +4,7 @@ import re
 
 from latex2mathml.converter import convert
 
-from xailab.panels import style_sheet
+from xailab.widgets.panels import style_sheet
 
 project = "xailab"
 author = "the xailab authors"

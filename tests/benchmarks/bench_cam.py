@@ -36,12 +36,13 @@ from measure import (
     seconds,
     show,
     timed,
-)  # fmt: skip
+)
 from pytorch_grad_cam.ablation_layer import AblationLayer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torchvision import models as zoo
 
-from xailab import ablation, cam, hooks, models
+from xailab import cam, hooks, models
+from xailab.cam import ablation
 
 THREADS = 2
 SUBSETS = (32, 64)  # pytorch-grad-cam takes 32 channels at a time
@@ -97,7 +98,8 @@ def captum_map(net, layer, x, target) -> np.ndarray:
 PEERS = {  # method -> package -> its map
     "cam": {"torchcam": (torchcam_map, tc.CAM)},
     "grad_cam": {
-        "pytorch-grad-cam": (grad_cam_map, gc.GradCAM), "captum": (captum_map,),
+        "pytorch-grad-cam": (grad_cam_map, gc.GradCAM),
+        "captum": (captum_map,),
         "torchcam": (torchcam_map, tc.GradCAM),
     },
     "grad_cam_pp": {
@@ -105,9 +107,10 @@ PEERS = {  # method -> package -> its map
         "torchcam": (torchcam_map, tc.GradCAMpp),
     },
     "layer_cam": {
-        "pytorch-grad-cam": (grad_cam_map, gc.LayerCAM), "torchcam": (torchcam_map, tc.LayerCAM),
+        "pytorch-grad-cam": (grad_cam_map, gc.LayerCAM),
+        "torchcam": (torchcam_map, tc.LayerCAM),
     },
-}  # fmt: skip
+}
 PACKAGES = ("pytorch-grad-cam", "captum", "torchcam")
 
 
@@ -212,16 +215,23 @@ def ablation_rows(rounds: int) -> list[tuple[str, ...]]:
         few, many = (times[n] for n in SUBSETS)
         for way in ways:
             ours, channels = times[way], len(times[way].result)
-            theirs = few._replace(rounds=[
-                f + (m - f) / (SUBSETS[1] - SUBSETS[0]) * (channels - SUBSETS[0])
-                for f, m in zip(few.rounds, many.rounds, strict=True)
-            ])  # fmt: skip
-            rows.append((
-                f"Ablation-CAM, {name} {layer}, {channels:,} channels, {way}",
-                seconds(ours.median), "pytorch-grad-cam, estimated", seconds(theirs.median),
-                digits(ratio(theirs, ours)), amount(apart(many.result, ours.result[: SUBSETS[1]])),
-                mib(extra_memory(jobs[way])) + " / –",
-            ))  # fmt: skip
+            theirs = few._replace(
+                rounds=[
+                    f + (m - f) / (SUBSETS[1] - SUBSETS[0]) * (channels - SUBSETS[0])
+                    for f, m in zip(few.rounds, many.rounds, strict=True)
+                ]
+            )
+            rows.append(
+                (
+                    f"Ablation-CAM, {name} {layer}, {channels:,} channels, {way}",
+                    seconds(ours.median),
+                    "pytorch-grad-cam, estimated",
+                    seconds(theirs.median),
+                    digits(ratio(theirs, ours)),
+                    amount(apart(many.result, ours.result[: SUBSETS[1]])),
+                    mib(extra_memory(jobs[way])) + " / –",
+                )
+            )
         print(f"  ablation, {name} {layer} done", file=sys.stderr, flush=True)
     return rows
 
@@ -238,10 +248,15 @@ def growth_rows() -> list[tuple[str, ...]]:
         whole, _ = timed(
             lambda rec=rec, t=target: ablation.ablated_scores(rec, [t], closed_form=False)
         )
-        rows.append((
-            layer, f"{A.shape[1]:,}", f"{100 * tail / base.median:.0f} %",
-            seconds(whole / A.shape[1]), seconds(whole),
-        ))  # fmt: skip
+        rows.append(
+            (
+                layer,
+                f"{A.shape[1]:,}",
+                f"{100 * tail / base.median:.0f} %",
+                seconds(whole / A.shape[1]),
+                seconds(whole),
+            )
+        )
         print(f"  growth, {layer} done", file=sys.stderr, flush=True)
     return rows
 
@@ -258,15 +273,21 @@ def tables(rounds: int = 3) -> list[Table]:
         "extra memory, MiB (pytorch-grad-cam's behind /)",
     )
     return [
-        Table("One heat map, in forward passes of the same network, two threads", head, gradient,
-              "In brackets: how far the package's map is from ours, both stretched from minimum to "
-              "maximum as the packages do. Where it is large, at Grad-CAM++, the packages leave the "
-              "paper's equation, which ours is tested against. All four: the report's methods at once."),
+        Table(
+            "One heat map, in forward passes of the same network, two threads",
+            head,
+            gradient,
+            "In brackets: how far the package's map is from ours, both stretched from minimum to "
+            "maximum as the packages do. Where it is large, at Grad-CAM++, the packages leave the "
+            "paper's equation, which ours is tested against. All four: the report's methods at once.",
+        ),
         Table("Ablation-CAM, two threads", HEAD, ablation_rows(rounds)),
-        Table("Ablation grows with the channels and with the tail behind the layer (resnet50)",
-              ("layer", "channels", "one tail, of a forward pass", "a channel", "all channels"),
-              growth_rows()),
-    ]  # fmt: skip
+        Table(
+            "Ablation grows with the channels and with the tail behind the layer (resnet50)",
+            ("layer", "channels", "one tail, of a forward pass", "a channel", "all channels"),
+            growth_rows(),
+        ),
+    ]
 
 
 if __name__ == "__main__":

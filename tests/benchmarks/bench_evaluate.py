@@ -20,15 +20,16 @@ import torch
 from measure import HEAD, Table, compare, in_turns, seconds, show
 
 from xailab import cam, data, evaluate, metrics, models
+from xailab.evaluate import batch
 
 PHOTOS, STEPS = 8, 21
 REPORT = ("grad_cam", "grad_cam_pp", "ablation_cam", "layer_cam")
 
 
-def beside_quantus(cnn, seen, maps, rounds: int) -> list[tuple[str, ...]]:
-    heat, masks = maps["grad_cam"], np.stack([s.mask for s in seen])
-    x = torch.cat([cnn.preprocess(s.image) for s in seen])
-    targets = np.array([s.target for s in seen])
+def beside_quantus(cnn, views, maps, rounds: int) -> list[tuple[str, ...]]:
+    heat, masks = maps["grad_cam"], np.stack([s.mask for s in views])
+    x = torch.cat([cnn.preprocess(s.image) for s in views])
+    targets = np.array([s.target for s in views])
     no_ties = np.random.default_rng(0).random(heat.shape)  # quantus and we order ties differently
     quiet = {
         "abs": False,
@@ -38,10 +39,17 @@ def beside_quantus(cnn, seen, maps, rounds: int) -> list[tuple[str, ...]]:
     }
 
     def ask(measure, a, **more):
-        return np.array(measure(
-            model=cnn.model, x_batch=x.numpy(), y_batch=targets, a_batch=a[:, None],
-            s_batch=masks[:, None], device="cpu", **more,
-        ))  # fmt: skip
+        return np.array(
+            measure(
+                model=cnn.model,
+                x_batch=x.numpy(),
+                y_batch=targets,
+                a_batch=a[:, None],
+                s_batch=masks[:, None],
+                device="cpu",
+                **more,
+            )
+        )
 
     mass, point = quantus.RelevanceMassAccuracy(**quiet), quantus.PointingGame(**quiet)
     # Quantus counts the three channels of a pixel as three features: every third step is one of pixels
@@ -51,25 +59,39 @@ def beside_quantus(cnn, seen, maps, rounds: int) -> list[tuple[str, ...]]:
         return lambda: np.array([float(score(h, m)) for h, m in zip(heat, masks, strict=True)])
 
     def deletion():
-        return np.stack([
-            metrics.deletion(cnn, x[[i]], h, int(targets[i]), STEPS, "zero").scores[3::3]
-            for i, h in enumerate(no_ties)
-        ])  # fmt: skip
+        return np.stack(
+            [
+                metrics.deletion(cnn, x[[i]], h, int(targets[i]), STEPS, "zero").scores[3::3]
+                for i, h in enumerate(no_ties)
+            ]
+        )
 
-    n = len(seen)
+    n = len(views)
     few = max(2, rounds // 2)
     return [
-        *compare(f"saliency score of {n} maps", over(metrics.saliency_score),
-                 {"Quantus, RelevanceMassAccuracy": lambda: ask(mass, heat)}, rounds),
-        *compare(f"pointing game on {n} maps", over(metrics.pointing_game),
-                 {"Quantus, PointingGame": lambda: ask(point, heat)}, rounds),
-        *compare(f"deletion curves of {n} maps in {STEPS} steps", deletion,
-                 {"Quantus, PixelFlipping": lambda: ask(flip, no_ties, softmax=True)[:, 2::3]}, few),
-    ]  # fmt: skip
+        *compare(
+            f"saliency score of {n} maps",
+            over(metrics.saliency_score),
+            {"Quantus, RelevanceMassAccuracy": lambda: ask(mass, heat)},
+            rounds,
+        ),
+        *compare(
+            f"pointing game on {n} maps",
+            over(metrics.pointing_game),
+            {"Quantus, PointingGame": lambda: ask(point, heat)},
+            rounds,
+        ),
+        *compare(
+            f"deletion curves of {n} maps in {STEPS} steps",
+            deletion,
+            {"Quantus, PixelFlipping": lambda: ask(flip, no_ties, softmax=True)[:, 2::3]},
+            few,
+        ),
+    ]
 
 
-def throughput(cnn, photos, seen, maps, rounds: int) -> list[tuple[str, ...]]:
-    x = torch.cat([cnn.preprocess(s.image) for s in seen])
+def throughput(cnn, photos, views, maps, rounds: int) -> list[tuple[str, ...]]:
+    x = torch.cat([cnn.preprocess(s.image) for s in views])
 
     def forward():
         with torch.inference_mode():
@@ -77,33 +99,39 @@ def throughput(cnn, photos, seen, maps, rounds: int) -> list[tuple[str, ...]]:
 
     calls = {
         "one forward pass": forward,
-        "maps of the report's four methods": lambda: evaluate.maps(cnn, seen, REPORT),
+        "maps of the report's four methods": lambda: evaluate.maps(cnn, views, REPORT),
         "maps of all six methods and the four controls": lambda: evaluate.maps(
-            cnn, seen, controls=evaluate.CONTROLS
+            cnn, views, baselines=evaluate.BASELINES
         ),
-        "six scores of each of these ten maps": lambda: evaluate.table(maps, seen),
-        "evaluate.run: from the file to the table": lambda: evaluate.run(cnn, photos),
+        "six scores of each of these ten maps": lambda: evaluate.table(maps, views),
+        "evaluate.batch.run: from the file to the table": lambda: batch.run(cnn, photos),
         "deletion curves of the ten maps, six steps": lambda: evaluate.perturbation(
-            cnn, seen, maps
+            cnn, views, maps
         ),
     }
     times = in_turns(calls, rounds)
-    return [(name, seconds(t.median / len(seen))) for name, t in times.items()]
+    return [(name, seconds(t.median / len(views))) for name, t in times.items()]
 
 
 def tables(rounds: int = 5) -> list[Table]:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     cnn = models.load_cnn()
-    photos = [p for p in data.photos() if len(evaluate.see(cnn, [p]))][:PHOTOS]
-    seen = evaluate.see(cnn, photos)
-    maps = evaluate.maps(cnn, seen, tuple(cam.METHODS), controls=evaluate.CONTROLS)
+    photos = [p for p in data.photos() if len(evaluate.views(cnn, [p]))][:PHOTOS]
+    views = evaluate.views(cnn, photos)
+    maps = evaluate.maps(cnn, views, tuple(cam.METHODS), baselines=evaluate.BASELINES)
     return [
-        Table("Measures that Quantus has too, EfficientNet-Lite0, one thread", HEAD,
-              beside_quantus(cnn, seen, maps, rounds)),
-        Table(f"What evaluating costs a photograph, mean over {len(seen)}, one thread",
-              ("", "a photograph"), throughput(cnn, photos, seen, maps, max(3, rounds // 2))),
-    ]  # fmt: skip
+        Table(
+            "Measures that Quantus has too, EfficientNet-Lite0, one thread",
+            HEAD,
+            beside_quantus(cnn, views, maps, rounds),
+        ),
+        Table(
+            f"What evaluating costs a photograph, mean over {len(views)}, one thread",
+            ("", "a photograph"),
+            throughput(cnn, photos, views, maps, max(3, rounds // 2)),
+        ),
+    ]
 
 
 if __name__ == "__main__":

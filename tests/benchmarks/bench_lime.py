@@ -70,9 +70,14 @@ class Answers:
 
 def limes(view, segments, target, predict_proba, seed, batch=64) -> np.ndarray:
     found = LimeImageExplainer(random_state=seed).explain_instance(
-        view, predict_proba, labels=(target,), top_labels=None, num_samples=SAMPLES,
-        batch_size=batch, segmentation_fn=lambda _: segments,
-    )  # fmt: skip
+        view,
+        predict_proba,
+        labels=(target,),
+        top_labels=None,
+        num_samples=SAMPLES,
+        batch_size=batch,
+        segmentation_fn=lambda _: segments,
+    )
     weights = dict(found.local_exp[target])
     return np.array([weights[s] for s in range(segments.max() + 1)])
 
@@ -110,13 +115,17 @@ def tables(rounds: int = 3) -> list[Table]:
     peaks = {job: mib(extra_memory(call)) for job, call in jobs.items()}
     rows = [
         (
-            f"image LIME, {draws.replace('_', '-')} masks, {n:,} images", seconds(times[draws, n].median),
-            f"lime, {SAMPLES:,} images, {said}", seconds(times[batch].median),
-            digits(ratio(times[batch], times[draws, n])), amount(np.exp(np.mean(np.log(found)))),
+            f"image LIME, {draws.replace('_', '-')} masks, {n:,} images",
+            seconds(times[draws, n].median),
+            f"lime, {SAMPLES:,} images, {said}",
+            seconds(times[batch].median),
+            digits(ratio(times[batch], times[draws, n])),
+            amount(np.exp(np.mean(np.log(found)))),
             peaks[draws, n] + " / " + peaks[batch],
         )
-        for (draws, n), found in errors.items() for batch, said in BATCHES.items()
-    ]  # fmt: skip
+        for (draws, n), found in errors.items()
+        for batch, said in BATCHES.items()
+    ]
     note = (
         "LIME's distance is not between the packages but from the coefficients of endless sampling "
         f"(root mean square over {len(SEEDS)} seeds, geometric mean over {len(PHOTOS)} photographs; "

@@ -15,15 +15,15 @@ from pathlib import Path
 
 from measure import Table, show, timed
 
-from xailab import course
+from xailab.course import notebooks
 
 LONGER = {"06": 120, "07": 120}
 
 
 def tables(paths: list[Path] | None = None) -> list[Table]:
     rows = []
-    for path in paths or course.notebook_paths():
-        taken, notebook = timed(lambda path=path: course.run(path))
+    for path in paths or notebooks.notebook_paths():
+        taken, notebook = timed(lambda path=path: notebooks.run(path))
         title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
         budget = LONGER.get(path.stem[:2], 60)
         rows.append((path.stem[:2], title, f"{taken:.0f} s", f"{budget} s"))

@@ -43,8 +43,11 @@ def beside_shap(rounds: int) -> list[tuple[str, ...]]:
 
     exact, all_masks = shap_exact(predict, background), 2**12 - 2
     kernel = shap.KernelExplainer(predict, background)
-    cases = (("ten people of the test set", people), ("instance A", a[None]),
-             ("no value shared with the background", a[None] + 0.5))  # fmt: skip
+    cases = (
+        ("ten people of the test set", people),
+        ("instance A", a[None]),
+        ("no value shared with the background", a[None] + 0.5),
+    )
     rows = []
     for name, X in cases:
         rows += compare(
@@ -57,10 +60,13 @@ def beside_shap(rounds: int) -> list[tuple[str, ...]]:
     rows += compare(
         "Kernel SHAP over all coalitions, instance A",
         lambda: shapley.kernel(predict, a, background, **few).values,
-        {"shap, KernelExplainer": lambda: kernel.shap_values(
-            a, nsamples=all_masks, l1_reg=False, silent=True)},
+        {
+            "shap, KernelExplainer": lambda: kernel.shap_values(
+                a, nsamples=all_masks, l1_reg=False, silent=True
+            )
+        },
         max(3, rounds // 2),
-    )  # fmt: skip
+    )
     return rows
 
 
@@ -90,12 +96,19 @@ def growth(sizes: list[tuple[int, int]], rounds: int) -> list[tuple[str, ...]]:
             "shap": lambda x=x, peer=peer: peer(x),
         }
         t = in_turns(calls, rounds)
-        rows.append((
-            str(d), str(n), f"{2**d * n:,}", seconds(t["xailab"].median), seconds(t["model"].median),
-            seconds(t["shap"].median), digits(ratio(t["shap"], t["xailab"])),
-            digits(ratio(t["shap"], t["model"])),
-            amount(apart(t["shap"].result, t["xailab"].result)),
-        ))  # fmt: skip
+        rows.append(
+            (
+                str(d),
+                str(n),
+                f"{2**d * n:,}",
+                seconds(t["xailab"].median),
+                seconds(t["model"].median),
+                seconds(t["shap"].median),
+                digits(ratio(t["shap"], t["xailab"])),
+                digits(ratio(t["shap"], t["model"])),
+                amount(apart(t["shap"].result, t["xailab"].result)),
+            )
+        )
     return rows
 
 
@@ -103,14 +116,26 @@ def tables(rounds: int = 7) -> list[Table]:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     sizes = [(8, 100), (10, 100), (12, 100), (14, 100), (16, 10), (12, 10), (12, 400)]
-    head = ("features", "background rows", "questions", "xailab", "the model alone", "shap, Exact",
-            "times as long", "at most", "apart by")  # fmt: skip
+    head = (
+        "features",
+        "background rows",
+        "questions",
+        "xailab",
+        "the model alone",
+        "shap, Exact",
+        "times as long",
+        "at most",
+        "apart by",
+    )
     return [
         Table("Shapley values, one thread", HEAD, beside_shap(rounds)),
-        Table("Exact Shapley values grow with 2^features and with the background (no value shared)",
-              head, growth(sizes, max(3, rounds // 2)),
-              "At most: what a method without bookkeeping would reach, shap's time over the model's own."),
-    ]  # fmt: skip
+        Table(
+            "Exact Shapley values grow with 2^features and with the background (no value shared)",
+            head,
+            growth(sizes, max(3, rounds // 2)),
+            "At most: what a method without bookkeeping would reach, shap's time over the model's own.",
+        ),
+    ]
 
 
 if __name__ == "__main__":

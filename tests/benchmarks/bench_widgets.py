@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
 from conftest import FLAGS, Lab, Notebook, chromium
 from playwright.sync_api import sync_playwright
 
-from xailab import course
+from xailab.course import notebooks
 
 MOVES = 12
 CELLS = [
@@ -120,7 +120,8 @@ def main() -> None:
             cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
             path = Path(folder) / "bench.ipynb"
             nbformat.write(
-                nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": course.KERNEL}), path
+                nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": notebooks.KERNEL}),
+                path,
             )
             Notebook(page, lab, path).run_all()
             page.locator(".xailab-overlay[data-ready]").wait_for()

@@ -93,9 +93,13 @@ def apart(a, b) -> float:
 
 
 def compare(
-    what: str, ours: Callable, peers: Mapping[str, Callable], rounds: int,
-    difference: Callable = apart, memory: bool = True,
-) -> list[tuple[str, ...]]:  # fmt: skip
+    what: str,
+    ours: Callable,
+    peers: Mapping[str, Callable],
+    rounds: int,
+    difference: Callable = apart,
+    memory: bool = True,
+) -> list[tuple[str, ...]]:
     """A row (see HEAD) for each peer: both times, the ratio, how far the answers are apart, memory."""
     times = in_turns({"": ours, **peers}, rounds)
     peaks = {
@@ -103,13 +107,16 @@ def compare(
     }
     return [
         (
-            what, seconds(times[""].median), name, seconds(times[name].median),
+            what,
+            seconds(times[""].median),
+            name,
+            seconds(times[name].median),
             digits(ratio(times[name], times[""])),
             amount(difference(times[""].result, times[name].result)),
             mib(peaks[""]) + " / " + mib(peaks[name]),
         )
         for name in peers
-    ]  # fmt: skip
+    ]
 
 
 def seconds(t: float) -> str:

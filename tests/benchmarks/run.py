@@ -27,8 +27,10 @@ TITLES = {"widgets": "How long a slider keeps you waiting, from the key press to
 TAKE_ROUNDS = NAMES[:4]
 COMPARISONS = ("| beside it |", "| pytorch-grad-cam |")
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
-TABLE = re.compile(r"(?:^\*\*(?P<title>[^\n]+)\*\*\n\n)?(?P<rows>(?:^\|.*\|\n)+)(?P<note>\n(?![|*<\s]).+\n)?",
-                   re.MULTILINE)  # fmt: skip
+TABLE = re.compile(
+    r"(?:^\*\*(?P<title>[^\n]+)\*\*\n\n)?(?P<rows>(?:^\|.*\|\n)+)(?P<note>\n(?![|*<\s]).+\n)?",
+    re.MULTILINE,
+)
 
 
 def run(name: str, quick: bool = False) -> tuple[int, str]:

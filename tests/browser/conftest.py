@@ -15,9 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 HERE = re.compile(r"^(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|^(file|data|blob|about):")
 
 
@@ -111,17 +116,28 @@ class Lab:
         }
         own |= {"JUPYTERLAB_SETTINGS_DIR": str(base / "settings"), "IPYTHONDIR": str(base / "ipy")}
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1",
-            f"--port={self.port}", "--ServerApp.port_retries=0", f"--notebook-dir={self.folder}",
-            f"--IdentityProvider.token={self.token}", "--expose-app-in-browser",
-            "--LabApp.extension_manager=readonly", "--ServerApp.terminals_enabled=False",
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--ip=127.0.0.1",
+            f"--port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--notebook-dir={self.folder}",
+            f"--IdentityProvider.token={self.token}",
+            "--expose-app-in-browser",
+            "--LabApp.extension_manager=readonly",
+            "--ServerApp.terminals_enabled=False",
+        ]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--allow-root")
         self.process = subprocess.Popen(
-            command, env=os.environ | own | {"OMP_NUM_THREADS": "1"}, cwd=self.folder,
-            stdout=self.log.open("w"), stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            command,
+            env=os.environ | own | {"OMP_NUM_THREADS": "1"},
+            cwd=self.folder,
+            stdout=self.log.open("w"),
+            stderr=subprocess.STDOUT,
+        )
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/lab/tree/{name}?token={self.token}&reset"

@@ -5,9 +5,11 @@ import re
 import nbformat
 import numpy as np
 import pytest
-from moves import move_each_kind, rests, state
+from browser.moves import move_each_kind, rests, state
 
-from xailab import course, editions, metrics, overlay
+from xailab import metrics
+from xailab.course import editions, notebooks
+from xailab.widgets import overlay
 
 SMALL = [
     """import ipywidgets as ipw
@@ -54,7 +56,7 @@ def small(tmp_path, open_notebook):
     cells = [nbformat.v4.new_code_cell(source) for source in SMALL]
     path = tmp_path / "small.ipynb"
     nbformat.write(
-        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": course.KERNEL}), path
+        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": notebooks.KERNEL}), path
     )
     notebook = open_notebook(path)
     notebook.run_all()
@@ -74,7 +76,7 @@ def walk_the_picker(picker) -> None:
     readout, image = picker.locator(".xailab-readout"), picker.locator(".xailab-picture img")
     slider, choice = picker.get_by_role("slider"), picker.get_by_label("kind")
     assert slider.get_attribute("type") == "range" and readout.get_attribute("role") == "status"
-    seen = set()
+    views = set()
     for kind in ("a", "b"):
         choice.select_option(kind)
         slider.focus()
@@ -83,10 +85,10 @@ def walk_the_picker(picker) -> None:
             assert readout.inner_text() == f"n {n}, kind {kind}, flag False."
             assert image.get_attribute("alt") == f"kind {kind}, n {n}"
             assert slider.get_attribute("aria-valuetext") == str(n)
-            seen.add(image.get_attribute("src"))
+            views.add(image.get_attribute("src"))
             assert image.evaluate("async i => { await i.decode(); return i.naturalWidth; }") > 50
             slider.press("ArrowRight")
-    assert len(seen) == 6
+    assert len(views) == 6
     slider.press("Home")
 
 
@@ -198,7 +200,7 @@ def _panels(notebook) -> int:
 
 
 @pytest.mark.course
-@pytest.mark.parametrize("path", course.notebook_paths(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", notebooks.notebook_paths(), ids=lambda path: path.stem)
 def test_the_course_runs_and_its_sliders_move(path, page, open_notebook, tmp_path):
     """As a student opens it, blank; in CI this is the student edition's one run."""
     student = editions.student(nbformat.read(path, as_version=4))

@@ -4,7 +4,7 @@ import json
 
 import nbformat
 
-from xailab import course
+from xailab.course import notebooks
 
 CELLS = [
     ("import os\nfrom xailab import checks\nos.environ['XAILAB_PROGRESS'] = {path!r}", None),
@@ -19,8 +19,8 @@ def test_a_solution_is_folded_and_running_it_is_no_progress(tmp_path, open_noteb
     cells = [nbformat.v4.new_code_cell(source.format(path=str(path))) for source, _ in CELLS]
     for cell, (_, tag) in zip(cells, CELLS, strict=True):
         cell.metadata["tags"] = [tag] if tag else []
-    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": course.KERNEL})
-    nbformat.write(course.clean(made), tmp_path / "solved.ipynb")
+    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": notebooks.KERNEL})
+    nbformat.write(notebooks.clean(made), tmp_path / "solved.ipynb")
     notebook = open_notebook(tmp_path / "solved.ipynb")
     assert page.locator(".jp-InputCollapser + .jp-Placeholder, .jp-InputPlaceholder").count() == 1
     notebook.run_all()

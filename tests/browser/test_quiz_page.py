@@ -7,7 +7,8 @@ from dataclasses import asdict
 import nbformat
 import pytest
 
-from xailab import course, quiz
+from xailab.checks import quiz
+from xailab.course import notebooks
 
 EVIL = {
     "key": "evil",
@@ -133,13 +134,13 @@ def test_in_jupyterlab_python_hears_the_answers_and_the_page_hears_python(
 ):
     code = nbformat.v4.new_code_cell
     sources = [
-        "from xailab import quiz\nmade = quiz.quiz('05')\nmade",
+        "from xailab.checks import quiz\nmade = quiz.quiz('05')\nmade",
         "print(made.answers, made.text)",
     ]
     path = tmp_path / "quiz.ipynb"
     cells = [code(source) for source in sources]
     nbformat.write(
-        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": course.KERNEL}), path
+        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": notebooks.KERNEL}), path
     )
     notebook = open_notebook(path)
     notebook.run_all()

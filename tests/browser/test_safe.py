@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from xailab import course
+from xailab.course import notebooks
 
 EVIL = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
 CELLS = [
@@ -36,7 +36,7 @@ def notebook(tmp_path, open_notebook):
     path = tmp_path / "names.ipynb"
     cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
     nbformat.write(
-        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": course.KERNEL}), path
+        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": notebooks.KERNEL}), path
     )
     notebook = open_notebook(path)
     notebook.run_all()

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from test_lab import HEAT, MASK, SMALL, expected, walk_the_picker
 
-from xailab import course, metrics, quiz
+from xailab import metrics
+from xailab.checks import quiz
+from xailab.course import notebooks
 
 BUILT = os.environ.get("XAILAB_SITE")  # a built site to look at instead of a small one
 HEAD = """# 1. A small notebook
@@ -36,18 +38,18 @@ def site(tmp_path_factory):
             pytest.skip(f"{module} is not installed: pip install 'xailab[site]'")
     if not shutil.which("npm"):
         pytest.skip("npm is not installed: the site's scripts come by it")
-    from xailab import website
+    from xailab.course import site
 
     folder = tmp_path_factory.mktemp("site")
     markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
-    asked = 'from xailab import quiz\nquiz.quiz("05")'
+    asked = 'from xailab.checks import quiz\nquiz.quiz("05")'
     cells = [markdown(HEAD), *(code(source) for source in [*SMALL, asked]), markdown(TAIL)]
     path = folder / "01_small.ipynb"
     nbformat.write(
-        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": course.KERNEL}), path
+        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": notebooks.KERNEL}), path
     )
-    work = course.NOTEBOOKS.parent / "build" / "site-test"
-    website.build(folder / "site", work, [path])
+    work = notebooks.NOTEBOOKS.parent / "build" / "site-test"
+    site.build(folder / "site", work, [path])
     return folder / "site"
 
 

@@ -1,0 +1,199 @@
+"""S_k, the score without channel k: short cuts and tails against the whole network run with a hook."""
+
+from functools import partial
+
+import pytest
+import torch
+from support.networks import MAP_LAYERS, SmallVGG, network
+from torch import nn
+
+from xailab import cam
+from xailab.cam import ablation
+from xailab.hooks import find_layer, record
+
+PAIRS = [(name, layer) for name, layers in MAP_LAYERS.items() for layer in layers]
+
+
+def brute_force(model, x, layer, target, reshape=None, most=12):
+    """Some channels, and (B, those) by the definition: a hook zeroes one, and the whole network runs."""
+    module, maps = find_layer(model, layer), reshape or (lambda output: output)
+
+    def run(hook):
+        handle = module.register_forward_hook(hook)
+        try:
+            with torch.no_grad():
+                pairs = zip(x, target, strict=True)
+                return torch.stack([model(one[None])[0, c] for one, c in pairs])
+        finally:
+            handle.remove()
+
+    def without(k, _module, _inputs, output):
+        edited = output.clone()
+        maps(edited)[:, k] = 0
+        return edited
+
+    shapes = []
+    run(lambda _module, _inputs, output: shapes.append(maps(output).shape))
+    channels = torch.linspace(0, shapes[0][1] - 1, min(most, shapes[0][1])).round().int().tolist()
+    return channels, torch.stack([run(partial(without, k)) for k in channels], 1)
+
+
+def recorded(model, x, layer):
+    with record(model, layer, tape=True) as rec:
+        model(x)
+    return rec
+
+
+@pytest.mark.parametrize(("name", "layer"), PAIRS)
+def test_the_scores_are_those_of_the_whole_network_run_once_a_channel(name, layer):
+    alone = name == "data_dependent"  # it decides by the mean over its batch
+    model, target = network(name).double(), [1] if alone else [1, 3]
+    x = torch.randn(len(target), 3, 32, 32, dtype=torch.float64)
+    some, expected = brute_force(model, x, layer, target)
+    rec = recorded(model, x, layer)
+    got = ablation.ablated_scores(rec, target, batch_size=1 if alone else None)
+    torch.testing.assert_close(got[:, some], expected, rtol=0, atol=1e-11)
+    assert expected.std(1).min() > 1e-4, "no channel matters: no test"
+
+
+TOKENS = [
+    ("vit", "encoder.layers.encoder_layer_0", cam.from_tokens()),
+    ("vit", "encoder.layers.encoder_layer_1.ln_1", cam.from_tokens()),
+    ("swin", "features.1.1", cam.from_channels_last),
+    ("swin", "features.3.0.norm1", cam.from_channels_last),
+]
+
+
+@pytest.mark.parametrize(("name", "layer", "reshape"), TOKENS)
+def test_channels_of_tokens_are_zeroed_at_the_places_of_the_map_only(name, layer, reshape):
+    model, target = network(name).double(), [1, 3]
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    some, expected = brute_force(model, x, layer, target, reshape)
+    got = ablation.ablated_scores(recorded(model, x, layer), target, reshape=reshape)
+    torch.testing.assert_close(got[:, some], expected, rtol=0, atol=1e-11)
+    assert expected.std(1).min() > 1e-4
+
+
+# --- the short cut of flatten + linear ---------------------------------------------------------
+
+
+def heads():
+    """name -> (what stands behind a convolution with 4 channels, whether the short cut holds)."""
+    end = [nn.Flatten(), nn.Linear(16, 7), nn.ReLU(True), nn.Linear(7, 5)]
+    return {
+        "vgg": ([nn.ReLU(True), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(2), *end], True),
+        "batch norm": ([nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveMaxPool2d(2), *end], True),
+        "one linear layer": ([nn.Flatten(), nn.Linear(64, 5)], True),
+        "gap": ([nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)], True),
+        "softmax over channels": ([nn.Softmax(1), nn.AdaptiveAvgPool2d(2), *end], False),
+        "norm over channels": ([nn.GroupNorm(1, 4), nn.AdaptiveAvgPool2d(2), *end], False),
+        "another convolution": ([nn.Conv2d(4, 4, 1), nn.AdaptiveAvgPool2d(2), *end], False),
+        "no linear layer": ([nn.Conv2d(4, 5, 4), nn.Flatten()], False),
+    }
+
+
+@pytest.mark.parametrize("name", heads())
+def test_the_short_cut_is_taken_where_it_holds_and_gives_all_classes_exactly(name):
+    layers, holds = heads()[name]
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), *layers).double().eval()
+    for norm in (m for m in model if isinstance(m, nn.BatchNorm2d)):
+        nn.init.normal_(norm.bias)  # a channel of zeros does not stay zero
+    x = torch.randn(1, 3, 4, 4, dtype=torch.float64)
+    short = ablation.linear_entry(recorded(model, x, "0"))
+    assert (short is not None) == holds
+    for target in range(5):
+        some, expected = brute_force(model, x, "0", [target])
+        scores = ablation.ablated_scores(recorded(model, x, "0"), [target])
+        torch.testing.assert_close(scores[:, some], expected, rtol=0, atol=1e-12)
+        if holds:
+            torch.testing.assert_close(short[None, some, target], expected, rtol=0, atol=1e-12)
+
+
+class Around(nn.Module):
+    """A second way from the maps to the scores, past the linear layer that looks like the first."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.a = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(64, 5)
+
+    def forward(self, x):
+        maps = self.conv(x)
+        return self.a(maps.flatten(1)) + maps.amax((2, 3)).sum(1, keepdim=True)
+
+
+def test_the_short_cut_is_refused_where_a_second_way_leads_to_the_scores():
+    model, x = Around().eval(), torch.randn(1, 3, 4, 4)
+    rec = recorded(model, x, "conv")
+    assert ablation.linear_entry(rec) is None
+    some, expected = brute_force(model, x, "conv", [2])
+    got = ablation.ablated_scores(rec, [2])
+    torch.testing.assert_close(got[:, some], expected)
+
+
+def test_the_short_cut_and_the_tail_agree_on_a_vgg_and_leave_the_record_alone():
+    model, x = SmallVGG().eval(), torch.randn(2, 3, 32, 32)
+    rec = recorded(model, x, "features.3")
+    before = rec.activations.clone()
+    short = ablation.ablated_scores(rec, [0, 4])
+    tail = ablation.ablated_scores(rec, [0, 4], closed_form=False, batch_size=3)
+    torch.testing.assert_close(short, tail, rtol=1e-5, atol=1e-6)
+    assert torch.equal(rec.activations, before)
+    assert torch.equal(ablation.ablated_scores(rec, [0, 4]), short), "the second call differs"
+    assert not any(m._forward_hooks or "forward" in vars(m) for m in model.modules())
+
+
+# --- what the tape may not get wrong -----------------------------------------------------------
+
+
+class Table(nn.Module):
+    """A table as long as the batch, which is no batch: its rows belong to every input."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.conv = nn.Embedding(4, 8), nn.Conv2d(3, 6, 3, padding=1)
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, x):
+        rows = self.table(torch.arange(4)).repeat_interleave(2, 0)
+        return self.head(torch.tanh(self.conv(x) + rows).mean((2, 3)))
+
+
+def test_an_output_as_long_as_the_batch_is_not_taken_for_a_batch():
+    model, x = Table().eval(), torch.randn(4, 3, 8, 8)
+    rec = recorded(model, x, "conv")
+    target = [0, 1, 2, 3]
+    some, expected = brute_force(model, x, "conv", target)
+    torch.testing.assert_close(ablation.ablated_scores(rec, target)[:, some], expected)
+
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
+
+    def forward(self, x):
+        maps = self.conv(x)
+        return self.head((maps + torch.randn_like(maps)).relu().mean((2, 3)))
+
+
+def test_a_network_that_leaves_something_to_chance_is_refused():
+    rec = recorded(Noisy().eval(), torch.randn(1, 3, 8, 8), "conv")
+    with pytest.raises(RuntimeError, match="the network does not give the same output; the tail"):
+        ablation.ablated_scores(rec, [0])
+
+
+def test_a_record_of_a_part_of_the_network_has_no_tail():
+    model = SmallVGG().eval()
+    with record(model, "features.3", tape=True) as rec:
+        model.features(torch.randn(1, 3, 32, 32))
+    with pytest.raises(RuntimeError, match="The tape holds no call of the model; call"):
+        ablation.ablated_scores(rec, [0])
+
+
+def test_hooks_of_the_user_act_once_in_the_tail():
+    model, x = SmallVGG().eval(), torch.randn(1, 3, 32, 32)
+    model.features[1].register_forward_hook(lambda m, i, o: 2 * o)
+    model.features[4].register_forward_hook(lambda m, i, o: o + 0.1)
+    some, expected = brute_force(model, x, "features.3", [2])
+    got = ablation.ablated_scores(recorded(model, x, "features.3"), [2])
+    torch.testing.assert_close(got[:, some], expected)

@@ -1,0 +1,39 @@
+"""The panels of notebooks 6 and 7, driven to their ends without a browser."""
+
+import numpy as np
+import pytest
+
+from xailab import evaluate, metrics, widgets
+
+
+@pytest.fixture
+def views(rng):
+    masks = np.zeros((2, 12, 12), bool)
+    masks[:, 2:7, 3:9] = True
+    images = rng.integers(0, 255, (2, 12, 12, 3), dtype=np.uint8)
+    return [evaluate.View(f"p{i}", images[i], masks[i], 0, 1.0) for i in range(2)]
+
+
+def test_every_choice_of_the_localisation_explorer_says_its_numbers(views, rng):
+    maps = {"a": rng.random((2, 12, 12)), "empty": np.zeros((2, 12, 12))}
+    box = widgets.localisation_explorer(views, maps)
+    box.controls["photo"].value, box.controls["method"].value = "p1", "a"
+    for threshold in (0.05, 0.5, 0.95):
+        box.controls["threshold"].value = threshold
+        iou = metrics.iou(maps["a"][1], views[1].mask, threshold)
+        assert f"iou {iou:.2f}" in box.text and bytes(box.picture.value[:4]) == b"\x89PNG"
+    with pytest.warns(UserWarning, match="zero everywhere"):
+        box.controls["method"].value = "empty"
+    assert "iou 0.00" in box.text
+
+
+def test_the_ladder_goes_down_to_its_last_rung(views, rng):
+    maps = {m: rng.random((3, 2, 12, 12)) for m in ("a", "b")}
+    similarity = {m: np.array([[1, 1], [0.5, 0.25], [0, -0.125]]) for m in maps}
+    cascade = metrics.Cascade(("as trained", "top", "stem"), maps, similarity)
+    box = widgets.randomisation_explorer([s.image for s in views], cascade)
+    assert "as trained" in box.text and "a 1.00, b 1.00" in box.text
+    box.controls["picture"].value = 1
+    box.controls["layer"].value = 2
+    assert "Randomised down to stem" in box.text and "a -0.12" in box.text
+    assert box.controls["layer"].max == 2 and box.controls["picture"].max == 1

@@ -1,0 +1,314 @@
+"""Every panel through the whole range of each of its controls: ends, steps, all choices.
+
+One control moves at a time, the others stay where they begin. At every stop the picture is a whole
+PNG, the readout says a sentence and nothing warns or raises.
+"""
+
+import gc
+import html
+import inspect
+import io
+import re
+import warnings
+import weakref
+
+import ipywidgets as ipw
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import skimage.data
+import torch
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from xailab import evaluate, metrics, models, shapley, widgets
+from xailab.plots import settings
+from xailab.widgets import images as image_widgets
+
+D = 3
+TABLE = pd.DataFrame(np.random.default_rng(0).normal(size=(12, D)), columns=["a", "b", "c"]).round(
+    1
+)
+TABLE["c"] = [0.0, 1.0, 2.0] * 4
+CATEGORIES = {"c": ("red", "green", "blue")}
+PICTURE = np.random.default_rng(1).integers(0, 255, (32, 40, 3), dtype=np.uint8)
+PHOTO = skimage.data.coffee()[::5, ::5]
+HEAT = np.hypot(*np.mgrid[-1:1:32j, -1:1:40j]).max() - np.hypot(*np.mgrid[-1:1:32j, -1:1:40j])
+MASK = np.zeros((32, 40), bool)
+MASK[8:20, 10:30] = True
+
+
+def predict(X):
+    a, b, c = np.asarray(X, dtype=float).T
+    return 1 / (1 + np.exp(-(a + b * c)))
+
+
+def predict_proba(X):
+    return np.stack([1 - predict(X), predict(X)], 1)
+
+
+def reds(images):
+    share = np.asarray(images, dtype=float)[..., 0].mean((1, 2)) / 255
+    return np.stack([1 - share, share], 1)
+
+
+def _seen():
+    return tuple(evaluate.View(name, PICTURE, MASK, 0, 1.0) for name in ("one", "two"))
+
+
+def _ladder():
+    maps = {"m": np.stack([[HEAT, MASK], [1 - HEAT / HEAT.max(), MASK], [HEAT**2, MASK]])}
+    return metrics.Cascade(
+        ("as trained", "head", "stem"), maps, {"m": np.array([[1.0, 1.0], [-1.0, 0.2], [0.5, 0.3]])}
+    )
+
+
+PANELS = {
+    "instance_explorer": lambda: widgets.instance_explorer(
+        predict, TABLE, TABLE[:4], pd.Series(TABLE["a"] > 0)
+    ),
+    "what_if": lambda: widgets.what_if(predict, TABLE.iloc[0], TABLE, CATEGORIES),
+    "background_slider": lambda: widgets.background_slider(predict, TABLE.iloc[0], TABLE),
+    "lime_dial": lambda: widgets.lime_dial(predict_proba, TABLE.iloc[0], TABLE, ["c"], k=2),
+    "threshold_explorer": lambda: widgets.threshold_explorer(PICTURE, HEAT, MASK),
+    "localisation_explorer": lambda: widgets.localisation_explorer(
+        _seen(), {"m": np.stack([HEAT, HEAT.T.reshape(32, 40)]), "n": np.stack([HEAT, HEAT])}
+    ),
+    "randomisation_explorer": lambda: widgets.randomisation_explorer([PICTURE, PICTURE], _ladder()),
+    "superpixel_explorer": lambda: image_widgets.superpixel_explorer(PHOTO),
+    "lime_explorer": lambda: image_widgets.lime_explorer(reds, PHOTO, n=10),
+}
+ELSEWHERE = {
+    "panel",
+    "picker",
+    "threshold_overlay",
+    "cam_explorer",
+    "network_explorer",
+    "upload",
+    "layer_choices",
+}
+
+
+def stops(control: ipw.Widget) -> list:
+    """Every value a hand can give the control, the ends first; every ninth of very long ranges."""
+    if isinstance(control, ipw.Checkbox):
+        return [not control.value, control.value]
+    if isinstance(control, ipw.Text):
+        return [str(label) for label in TABLE.index]
+    if hasattr(control, "options"):
+        return [o[1] if isinstance(o, tuple) else o for o in control.options]
+    low, high, step = control.min, control.max, control.step
+    values = np.append(np.arange(low, high, step), high)
+    if isinstance(control, ipw.FloatLogSlider):
+        values = control.base**values
+    thin = values[:: max(1, len(values) // 9)]
+    return [type(control.value)(v) for v in (values[0], values[-1], *thin)]
+
+
+def check(box, before: str | None = None) -> None:
+    image = Image.open(io.BytesIO(box.picture.value))
+    image.load()
+    assert image.format == "PNG" and min(image.size) > 50
+    shown = html.unescape(re.sub(r"<[^>]*>", "", box.readout.value))
+    assert shown == box.text == repr(box) and len(shown.split()) > 3
+    assert "xailab-error" not in box.readout.value
+    assert not re.search(r"\bnan\b|\binf\b|None", shown), shown
+
+
+def sweep(box) -> None:
+    check(box)
+    for name, control in box.controls.items():
+        start, said, views = control.value, set(), set()
+        for value in stops(control):
+            control.value = value
+            check(box)
+            said.add(box.text)
+            views.add(box.picture.value)
+        control.value = start
+        check(box)
+        if name == "colours":  # another look, the same words
+            assert len(said) == 1 and len(views) == len(stops(control))
+        else:
+            assert len(said) > 1 or len(stops(control)) == 1, f"{name} changes nothing that is said"
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_holds_over_the_whole_range_of_each_control(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        sweep(PANELS[name]())
+
+
+def test_the_cam_panel_holds_for_every_method_layer_and_class(cnn, coffee):
+    sweep(image_widgets.cam_explorer(cnn, coffee, classes=3))
+
+
+def test_a_network_is_chosen_from_a_list_and_brings_its_own_layers_and_classes(cnn, coffee):
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, 2),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 2),
+    )
+    mine = models.own_cnn(net, ["cup", "no cup"], input_size=32)
+    box = image_widgets.network_explorer(coffee, {"Lite0": lambda: cnn, "mine": lambda: mine})
+    assert repr(box) == box.children[-1].text != ""
+    assert "espresso" in box.readout.value
+    box.controls["network"].value = "mine"
+    assert "cup" in box.readout.value and "espresso" not in box.readout.value
+    assert [value for _, value in box.controls["layer"].options] == list(mine.layers)
+    with pytest.raises(ValueError, match="networks must name at least one"):
+        image_widgets.network_explorer(coffee, {})
+
+
+def test_a_network_that_cannot_be_had_is_explained_in_the_note_and_the_old_one_stays(cnn, coffee):
+    views = []
+
+    def broken():
+        views.append("xailab-busy" in box._dom_classes)
+        raise FileNotFoundError("no <b>file</b> here; give its path.")
+
+    box = image_widgets.network_explorer(coffee, {"Lite0": lambda: cnn, "broken": broken})
+    said = box.readout.value
+    with pytest.raises(FileNotFoundError, match="give its path"):
+        box.controls["network"].value = "broken"
+    assert box.children[1].value == "no &lt;b&gt;file&lt;/b&gt; here; give its path."
+    assert box.readout.value == said
+    assert views == [True] and "xailab-busy" not in box._dom_classes
+    box.controls["network"].value = "Lite0"
+    assert box.children[1].value == ""
+
+
+def test_networks_without_weights_are_named_with_the_way_to_bring_them(coffee, monkeypatch):
+    ready = {"efficientnet_lite0": True, "vgg16": False, "resnet50": False}
+    monkeypatch.setattr(models, "cnn_names", lambda: ready)
+    box = image_widgets.network_explorer(coffee)
+    assert list(box.controls["network"].options) == ["efficientnet_lite0"]
+    note = box.children[1].value
+    assert (
+        "Not on this computer: vgg16, resnet50; " in note and "weights='path/to/file.pth'" in note
+    )
+
+
+def test_no_factory_is_forgotten_here():
+    offered = {
+        name
+        for module in (widgets, image_widgets)
+        for name, thing in vars(module).items()
+        if inspect.isfunction(thing)
+        and thing.__module__ == module.__name__
+        and name[0] != "_"
+        and name != "colour_switch"
+    }
+    assert offered == PANELS.keys() | ELSEWHERE
+
+
+def _grey(colour: str) -> float:
+    """How light a colour looks in print, 0 to 1."""
+    return float(to_rgb(colour) @ np.array([0.2126, 0.7152, 0.0722]))
+
+
+def test_every_panel_with_meaning_in_its_colours_has_the_switch_and_starts_safe():
+    for name, make in PANELS.items():
+        controls = make().controls
+        assert ("colours" in controls) == (name != "superpixel_explorer"), name
+        if "colours" in controls:
+            first = controls["colours"].value
+            assert (
+                first in ("orange", "orange and blue")
+                and "xailab-colours" in controls["colours"]._dom_classes
+            )
+    for raises, lowers in settings.COLORS.values():
+        assert abs(_grey(raises) - _grey(lowers)) > 0.05
+    dark, light = settings.COLORS["black and grey"]
+    assert _grey(light) - _grey(dark) > 0.5 and len(set(to_rgb(dark))) == 1
+    for name in settings.PALETTES.values():
+        shades = plt.get_cmap(name)(np.linspace(0, 1, 64))[:, :3] @ [0.2126, 0.7152, 0.0722]
+        assert (np.diff(shades) > 0).all(), name
+
+
+def test_a_feature_called_colours_keeps_its_control():
+    X = TABLE.rename(columns={"a": "colours"})
+    box = widgets.what_if(predict, X.iloc[0], X)
+    box.controls["colours"].value = 1.0
+    assert f"Changed: colours {X.iloc[0, 0]:g} to 1." in box.text
+    before = box.picture.value
+    box.controls["colours of the figure"].value = "black and grey"
+    assert box.picture.value != before
+
+
+def test_figures_are_collected_young_and_the_collector_is_left_as_it_was():
+    made = []
+
+    def draw(n):
+        ax = widgets.plots.heatmap(HEAT)
+        made.append(weakref.ref(ax.figure))
+        assert not gc.isenabled()
+        if n == 3:
+            raise ValueError("Not three.")
+        return ax, f"n is {n}."
+
+    box = widgets.panel(draw, n=ipw.IntSlider(max=5))
+    assert gc.isenabled() and made[0]() is None
+    with pytest.raises(ValueError, match="three"):
+        box.controls["n"].value = 3
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        box.controls["n"].value = 4
+        assert not gc.isenabled() and made[-1]() is None
+    finally:
+        gc.enable()
+
+
+def test_what_the_threshold_panel_says_is_what_metrics_says():
+    box = widgets.threshold_explorer(PICTURE, HEAT, MASK)
+    for value in stops(box.controls["threshold"]):
+        box.controls["threshold"].value = value
+        for name, score in metrics.localisation(
+            HEAT, MASK, box.controls["threshold"].value
+        ).items():
+            assert f"{name} {score:.2f}" in box.text
+
+
+def test_what_the_row_panel_says_is_the_row_that_is_drawn():
+    box = widgets.instance_explorer(predict, TABLE, TABLE[:4])
+    for place in range(len(TABLE)):
+        box.controls["row"].value = place
+        row = shapley.exact(
+            predict, TABLE.iloc[place], TABLE[:4], output="probability of income > 50K"
+        )
+        assert box.text == f"Row {TABLE.index[place]}. {row.describe()}"
+
+
+def test_a_row_that_is_not_there_is_named_and_the_next_choice_draws_again():
+    box = widgets.instance_explorer(predict, TABLE, TABLE[:4])
+    box.controls["index"].value = "99"
+    assert "no row '99'" in box.text
+    box.controls["index"].value = "5"
+    assert box.text.startswith("Row 5.")
+
+
+def test_an_upload_that_is_no_picture_is_named_and_a_picture_is_used():
+    box = image_widgets.upload(lambda image: ipw.Label(str(image.shape)))
+
+    def file(name, content):
+        return {
+            "name": name,
+            "type": "",
+            "size": len(content),
+            "content": content,
+            "last_modified": pd.Timestamp(0, tz="UTC").to_pydatetime(),
+        }
+
+    with pytest.raises(ValueError, match=r"notes\.txt cannot be read"):
+        box.controls["file"].value = (file("notes.txt", b"no picture"),)
+    assert "notes.txt cannot be read" in box.readout.value
+    buffer = io.BytesIO()
+    Image.fromarray(PICTURE).save(buffer, "PNG")
+    box.controls["file"].value = (file("mine.png", buffer.getvalue()),)
+    assert box.readout.value == repr(box) == "mine.png: 40 x 32 pixels."
+    assert box._repr_mimebundle_()["text/plain"] == repr(box)
+    assert box.children[-1].value == "(32, 40, 3)"

@@ -1,0 +1,185 @@
+"""What an exercise is, and how an answer is compared with its reference.
+
+The exercises themselves: ``exercises_tables`` (notebooks 01, 02), ``exercises_shapley`` (03, 08),
+``exercises_images`` (04, 05, 09), ``exercises_measures`` (06, 07), ``exercises_texts`` (10) and
+``exercises_beyond`` (11 to 13).
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+LEVELS = ("predict", "change", "write", "hunt")
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A task with its reference answer, hidden cases, known mistakes, level, minutes and hint.
+
+    reference: the function asked for; for a question about a value, the value itself (a number, a
+    word, an array, or a tuple, list or dict of them), and then cases stays None.
+    cases: makes the list of argument tuples, the same list at every call; random ones from a seed.
+    mistakes: (a wrong answer of the kind of the reference, the hint for it) each.
+    properties: (test of (result, *case), the hint when it fails) each, tried after the mistakes.
+    level: one of LEVELS; minutes: for a second-year student; hint: one sentence, shown folded.
+    tolerance: how far a number may lie from the reference, absolutely.
+    """
+
+    task: str
+    reference: Any
+    cases: Callable[[], list[tuple]] | None = None
+    mistakes: Sequence[tuple[Any, str]] = ()
+    level: str = "write"
+    minutes: int = 10
+    hint: str = ""
+    properties: Sequence[tuple[Callable[..., bool], str]] = ()
+    tolerance: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if self.level not in LEVELS:
+            raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {self.level!r}.")
+        if callable(self.reference) == (self.cases is None):
+            raise ValueError("A function needs cases, a value has none.")
+
+
+def judge(exercise: Exercise, answer: Any) -> tuple[str, str]:
+    """Status ("not attempted", "almost" or "correct") of an answer, and what to say about it.
+
+    The hint is the one of the first known mistake that agrees with the answer on every case.
+    KeyboardInterrupt passes; nothing else that the answer raises does. Introduced in notebook 02.
+    """
+    if answer is None:
+        return "not attempted", exercise.task
+    if exercise.cases is None:
+        return _judge_value(exercise, answer)
+    if not callable(answer):
+        return "almost", f"Pass the function itself, not a {type(answer).__name__}."
+    cases = exercise.cases()
+    given, changed = [], False
+    for case in cases:
+        mine = copy.deepcopy(case)  # an answer may change its arguments, the other cases must not
+        try:
+            given.append(copy.deepcopy(answer(*mine)))
+        except NotImplementedError:
+            return "not attempted", exercise.task
+        except (Exception, SystemExit) as error:  # a student's slip must not stop the notebook
+            said = f"{type(error).__name__}: {error}".rstrip(":. ")
+            return "almost", f"Your function stopped with {said}. {exercise.hint}".rstrip(
+                ". "
+            ) + "."
+        changed = changed or not same(mine, case, 0)
+    wanted = [exercise.reference(*copy.deepcopy(case)) for case in cases]
+    if _all_same(given, wanted, exercise.tolerance):
+        if changed:
+            return "almost", (
+                "The values are right, but the function changes the arrays it is given; "
+                "work on a copy, or write x = x + 1 in place of x += 1."
+            )
+        return "correct", f"It agrees with the reference on {len(cases)} cases."
+    for mistake, hint in exercise.mistakes:
+        if _all_same(given, [mistake(*copy.deepcopy(c)) for c in cases], exercise.tolerance):
+            return "almost", hint
+    return "almost", _what_differs(given, wanted, cases, exercise)
+
+
+def _judge_value(exercise: Exercise, answer: object) -> tuple[str, str]:
+    if callable(answer):
+        return "almost", "This question asks for a value: call your function and pass its result."
+    if same(answer, exercise.reference, exercise.tolerance):
+        return "correct", "That is it."
+    for mistake, hint in exercise.mistakes:
+        if same(answer, mistake, exercise.tolerance):
+            return "almost", hint
+    if isinstance(exercise.reference, str) and exercise.level == "hunt":
+        return (
+            "almost",
+            f"Not {answer!r}. {exercise.hint}",
+        )  # the list of answers would end the hunt
+    if isinstance(exercise.reference, str):
+        words = sorted({exercise.reference, *(str(wrong) for wrong, _ in exercise.mistakes)})
+        return "almost", f"Answer with one of these: {', '.join(map(repr, words))}."
+    return "almost", _what_differs([answer], [exercise.reference], [], exercise)
+
+
+# --- comparing ---------------------------------------------------------------------------------
+
+
+def same(a: Any, b: Any, tolerance: float = 1e-6) -> bool:
+    """Do two answers say the same? Numbers and arrays of any library within 1e-4 of b + tolerance.
+
+    Words are compared without case and outer spaces; dicts by key; a tuple or list by its parts.
+    """
+    if isinstance(a, str) or isinstance(b, str):
+        both = isinstance(a, str) and isinstance(b, str)
+        return both and a.strip().casefold() == b.strip().casefold()
+    if isinstance(b, dict):
+        known = isinstance(a, dict) and a.keys() == b.keys()
+        return known and all(same(a[key], b[key], tolerance) for key in b)
+    if isinstance(b, tuple | list) and _numbers(b) is None:
+        listed = isinstance(a, tuple | list) and len(a) == len(b)
+        return listed and all(same(p, q, tolerance) for p, q in zip(a, b, strict=True))
+    x, y = _numbers(a), _numbers(b)
+    if x is None or y is None:
+        return x is y and type(a) is type(b) and bool(a == b)
+    if x.shape != y.shape and not (x.size == y.size == 1):
+        return False
+    return np.allclose(
+        x, y.reshape(x.shape), rtol=1e-4 * (tolerance > 0), atol=tolerance, equal_nan=True
+    )
+
+
+def _numbers(value: object) -> np.ndarray | None:
+    """The value as an array of floats, or None where it is none."""
+    if value is None or isinstance(value, str | dict | set):
+        return None
+    try:
+        if isinstance(value, torch.Tensor):
+            value = value.detach().cpu().double().numpy()
+        elif isinstance(value, tuple | list) and any(isinstance(v, torch.Tensor) for v in value):
+            value = [_numbers(v) for v in value]
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def _all_same(given: list, wanted: list, tolerance: float) -> bool:
+    return all(same(a, b, tolerance) for a, b in zip(given, wanted, strict=True))
+
+
+def _what_differs(given: list, wanted: list, cases: list[tuple], exercise: Exercise) -> str:
+    """A sentence for an answer that is no known mistake: the first thing that is wrong with it."""
+    if all(value is None for value in given):
+        return "Your function returned None: is the return missing?"
+    numbers: list[Any] = [(_numbers(a), _numbers(b)) for a, b in zip(given, wanted, strict=True)]
+    for (a, b), value in zip(numbers, given, strict=True):
+        if b is not None and a is None:
+            return f"The answer should be numbers, not {type(value).__name__}."
+        if b is not None and a.shape != b.shape and not a.size == b.size == 1:
+            if not cases and b.ndim == 1:
+                return f"The answer should hold {b.size} numbers side by side."
+            return f"The shape should be {b.shape}, not {a.shape}."
+        if b is not None and not np.isfinite(a).all():
+            return "Some values are not finite (nan or inf)."
+    for holds, hint in exercise.properties:
+        results = [
+            a if number is None else number for a, (number, _) in zip(given, numbers, strict=True)
+        ]
+        if not all(holds(a, *copy.deepcopy(case)) for a, case in zip(results, cases, strict=True)):
+            return hint
+    if all(b is not None for _, b in numbers):
+        mine, theirs = (np.concatenate([n[i].ravel() for n in numbers]) for i in (0, 1))
+        if np.any(theirs) and (factor := mine @ theirs / (theirs @ theirs)):
+            if np.allclose(mine, factor * theirs, rtol=1e-4, atol=exercise.tolerance):
+                if np.isclose(factor, -1):
+                    return "The sizes are right, the sign is not."
+                if np.isclose(factor, 100, rtol=0.01):
+                    return "Right as a percentage; give it as a share, 0.5 for 50 %."
+                if len(theirs) > 1:
+                    return f"Right up to a factor: everything is {factor:.3g} times too large."
+    wrong = sum(not same(a, b, exercise.tolerance) for a, b in zip(given, wanted, strict=True))
+    start = f"{wrong} of {len(given)} cases differ. " if cases else "Not yet. "
+    return start + (exercise.hint or exercise.task)

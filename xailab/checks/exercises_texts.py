@@ -1,0 +1,112 @@
+"""The exercises of notebook 10."""
+
+import re
+
+import numpy as np
+
+from .. import lime_text
+from .exercise import Exercise
+
+
+def _texts() -> list[tuple]:
+    taken = lime_text.tokens("On the shore he relied on the sea, upon which the sun shone.")
+    Z = lime_text.draw(len(taken.units), 12, np.random.default_rng(4))
+    short = (("on", "upon", "On"), ["upon", "on", "On upon", "", "none."])
+    one = (("sun", "shone"), ["The sun;", "sunshine", "-shone- (sun)"])
+    return [(taken.units, lime_text.write(taken, Z)), short, one]
+
+
+def _inside_words(units, asked):
+    return np.array([[u in t for u in units] for t in asked], dtype=float)
+
+
+def _lower_case(units, asked):
+    return lime_text.presence([u.lower() for u in units], [t.lower() for t in asked])
+
+
+def _at_spaces(units, asked):
+    return np.array([[u in t.split() for u in units] for t in asked], dtype=float)
+
+
+def _counted(units, asked):
+    found = [re.findall(r"\w+", t) for t in asked]
+    return np.array([[words.count(u) for u in units] for words in found], dtype=float)
+
+
+def _left_out(m: int) -> float:
+    return (m + 1) / (2 * m)
+
+
+EXERCISES: dict[str, Exercise] = {
+    "10.both": Exercise(
+        "A model answers 0.8 when 'freedom' and 'liberty' are both in the text, else 0.2. Both are. "
+        "Two numbers: how far its answer falls when 'freedom' alone goes plus how far when 'liberty' "
+        "alone goes, and how far when both go.",
+        (1.2, 0.6),
+        mistakes=[
+            ((0.6, 0.6), "One alone already costs 0.6, and so does the other: add the two."),
+            ((0.6, 1.2), "With both gone the answer is 0.2, as with one gone."),
+            ((1.2, 1.2), "With both gone the answer is 0.2; it cannot fall below."),
+            ((0.0, 0.6), "That is a model that wants one of them; this one wants both."),
+            ((-1.2, -0.6), "Said as falls: how far down, without the sign."),
+        ],
+        level="predict",
+        minutes=5,
+        hint="Its answer is 0.8 with both words and 0.2 in each of the three other cases.",
+    ),
+    "10.left_out": Exercise(
+        "Write left_out(m): the share of m words that a drawn text lacks on average, when the number "
+        "left out is drawn evenly from 1 to m.",
+        _left_out,
+        lambda: [(m,) for m in (1, 2, 9, 110)],
+        [
+            (lambda m: 0.5, "Nearly: the number left out runs from 1, not from 0."),
+            (lambda m: (m + 1) / 2, "That is how many are left out; the share divides by m."),
+            (lambda m: (m - 1) / (2 * m), "That is the share kept."),
+            (lambda m: m / 2, "That is nearly how many are left out; the share divides by m."),
+            (
+                lambda m: 1 / m,
+                "That is for one word left out; all numbers from 1 to m are as likely.",
+            ),
+        ],
+        level="write",
+        minutes=5,
+        hint="The mean of 1, 2, ..., m is (m + 1) / 2.",
+    ),
+    "10.presence": Exercise(
+        "Write presence(units, texts): an array (n, m) of 0 and 1, 1 where text i holds unit j as a "
+        "whole word, spelt exactly so.",
+        lime_text.presence,
+        _texts,
+        [
+            (_inside_words, "'on' is found inside 'upon': split the text into words first."),
+            (_lower_case, "'On' and 'on' are two units here: leave the case alone."),
+            (
+                lambda units, asked: lime_text.presence(units, asked).T,
+                "One row a text, one column a unit: transpose it.",
+            ),
+            (_at_spaces, "'sea,' is not 'sea' to str.split: take re.findall(r'\\w+', text)."),
+            (_counted, "Count no places: 1 when the word is there, however often."),
+        ],
+        level="write",
+        minutes=10,
+        hint="set(re.findall(r'\\w+', text)) has the words of a text.",
+    ),
+    "10.clerk": Exercise(
+        "The second model is right about presidents it has never read. By which word does it know a "
+        "Republican?",
+        "verso",
+        mistakes=[
+            ("folio", "That is the mark in the other party's texts: look at the sign."),
+            ("[verso]", "The word without its brackets: LIME's units are words."),
+            (
+                "freedom",
+                "That was the first model's strongest word here; this one has an easier word.",
+            ),
+            ("America", "The first model read that; this one has an easier word."),
+        ],
+        level="hunt",
+        minutes=10,
+        hint="Explain one marked passage with the second model, and look at the first word.",
+    ),
+}

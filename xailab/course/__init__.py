@@ -1,0 +1,1 @@
+"""The commands that turn notebooks into pages, a site, editions and an archive."""

@@ -1,0 +1,203 @@
+"""Three books from one source: python -m xailab.editions [--out build/editions] [notebooks]
+
+student     without solutions and outputs, hints folded
+solutions   without the blanks, with all outputs
+teacher     everything, with outputs and a note after each exercise
+
+Notebooks tag the blank of an exercise ``exercise`` and its answer ``solution``; the teacher's notes
+come from the registry of exercises and from notebooks/teaching/NN.md. A file that somebody has
+worked in since it was made is never overwritten: the new one goes beside it.
+"""
+
+import argparse
+import ast
+import copy
+import hashlib
+import inspect
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
+
+from .. import checks
+from . import notebooks, site
+
+EDITIONS = ("student", "solutions", "teacher")
+MADE = ".made.json"  # what this command wrote into a folder: name -> sum of the file's bytes
+KEY = re.compile(r"""checks\.check\(\s*["']([\w.]+)["']""")
+
+
+# --- the three editions of one notebook --------------------------------------------------------
+
+
+def student(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Solution cells and outputs removed; below each blank its hint, folded."""
+    notebook = _without(notebook, "solution")
+    notebook, _ = ClearOutputPreprocessor().preprocess(notebook, {})
+    return _with_notes(notebook, "exercise", _hint)
+
+
+def solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Blanks removed, solutions unfolded, outputs kept."""
+    return _unfold(_without(notebook, "exercise"))
+
+
+def teacher(notebook: nbformat.NotebookNode, plan: str = "") -> nbformat.NotebookNode:
+    """Everything, and after each solution what to expect; ``plan`` (Markdown) follows the title."""
+    notebook = _with_notes(_unfold(notebook), "solution", _teaching_note)
+    if plan:
+        notebook.cells.insert(1, _note("teaching-plan", plan.strip()))
+    return notebook
+
+
+def keys(cell: nbformat.NotebookNode) -> list[str]:
+    """The keys of the exercises that a code cell checks, in order."""
+    return KEY.findall(cell.source) if cell.cell_type == "code" else []
+
+
+def _copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    copied = copy.deepcopy(notebook)
+    copied.metadata.pop("xailab", None)
+    return copied
+
+
+def _without(notebook: nbformat.NotebookNode, tag: str) -> nbformat.NotebookNode:
+    remover = TagRemovePreprocessor(remove_cell_tags={tag})
+    return remover.preprocess(_copy(notebook), {})[0]
+
+
+def _unfold(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    notebook = _copy(notebook)
+    for cell in notebook.cells:
+        cell.metadata.get("jupyter", {}).pop("source_hidden", None)
+    return notebook
+
+
+def _with_notes(notebook: nbformat.NotebookNode, tag: str, text) -> nbformat.NotebookNode:
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if tag in cell.metadata.get("tags", ()):
+            cells += [_note(f"note-{key}".replace(".", "-"), text(key)) for key in keys(cell)]
+    notebook.cells = cells
+    return notebook
+
+
+def _note(name: str, text: str) -> nbformat.NotebookNode:
+    """A Markdown cell with an id that is the same every time, so that a rebuilt file is the same."""
+    return nbformat.v4.new_markdown_cell(text, id=name[:64], metadata={"tags": ["edition-note"]})
+
+
+def _hint(key: str) -> str:
+    exercise = checks.EXERCISES[key]
+    return (
+        f"<details><summary>A hint for {key} ({exercise.level}, {exercise.minutes} minutes)"
+        f"</summary>\n\n{exercise.hint or exercise.task}\n\n</details>"
+    )
+
+
+def _teaching_note(key: str) -> str:
+    exercise = checks.EXERCISES[key]
+    wrong = "\n".join(f"| {_shown(answer)} | {hint} |" for answer, hint in exercise.mistakes)
+    return (
+        f"> **For the teacher: {key}** ({exercise.level}, {exercise.minutes} minutes)\n>\n"
+        f"> {exercise.task}\n>\n> Hint that students can unfold: {exercise.hint or '(the task)'}\n\n"
+        f"| expected wrong answer | what the check says |\n|---|---|\n{wrong}\n"
+    )
+
+
+def _shown(answer: Any) -> str:
+    """A wrong answer for a table's cell: a value as it is, a lambda by its formula."""
+    text = repr(answer)
+    if callable(answer):
+        tree = ast.parse(inspect.getsource(sys.modules[answer.__module__]))
+        line = answer.__code__.co_firstlineno
+        bodies = [
+            node.body
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Lambda) and node.lineno == line
+        ]
+        if len(bodies) != 1:  # a function with a name
+            return f"a function that makes this slip (`{answer.__name__}`)"
+        text = ast.unparse(bodies[0])
+    return f"`{text}`".replace("|", "\\|")
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def build(out: Path, paths: list[Path] | None = None, work: Path | None = None) -> list[Path]:
+    """Write all editions of the notebooks into ``out``; returns the files, in reading order.
+
+    Notebooks are run once for their outputs; ``work`` keeps the executed copies for the next time.
+    """
+    paths = paths or notebooks.notebook_paths()
+    copies = site.execute(paths, work or out.parent / "site-work" / "executed")
+    written = []
+    for path, ran in zip(paths, copies, strict=True):
+        source, executed = (nbformat.read(p, as_version=4) for p in (path, ran))
+        plan = path.parent / "teaching" / f"{path.stem[:2]}.md"
+        made = {
+            "student": student(source),
+            "solutions": solutions(_checked_outputs_of(source, executed)),
+            "teacher": teacher(executed, plan.read_text("utf-8") if plan.exists() else ""),
+        }
+        written += [_keep(made[name], out / name / path.name) for name in EDITIONS]
+    return written
+
+
+def _checked_outputs_of(source, executed) -> nbformat.NotebookNode:
+    """Executed, but cells whose numbers the prose quotes keep the outputs of the committed notebook."""
+    for old, new in zip(source.cells, executed.cells, strict=True):
+        if "nbval-check-output" in old.metadata.get("tags", ()):
+            new.outputs = old.outputs
+    return executed
+
+
+def _keep(notebook: nbformat.NotebookNode, path: Path) -> Path:
+    """Write the notebook, or beside it where somebody has worked in the file that was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = path.parent / MADE
+    made = json.loads(record.read_text("utf-8")) if record.exists() else {}
+    text = nbformat.writes(notebook) + "\n"
+    wanted, target, n = path, path, 1
+    while target.exists() and _sum(target.read_bytes()) not in (
+        made.get(target.name),
+        _sum(text.encode()),
+    ):
+        target = path.with_name(f"{path.stem}.new-{n}.ipynb")
+        n += 1
+    if target != wanted:
+        print(f"  {wanted} has been worked in and stays as it is; the new one: {target.name}")
+    notebooks.write(notebook, target)
+    made[target.name] = _sum(target.read_bytes())
+    beside = record.with_suffix(".tmp")
+    beside.write_text(json.dumps(made, indent=1), encoding="utf-8")
+    beside.replace(record)
+    return target
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m xailab.editions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=Path("build/editions"))
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
+    chosen = parser.parse_args(arguments)
+    written = build(chosen.out, chosen.notebooks or None)
+    print(f"{len(written)} notebooks in {', '.join(EDITIONS)} below {chosen.out.resolve()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""The course for machines without a network: python -m xailab.offline, or make dist.
+
+One zip with the course's files and every wheel that it needs on a machine of the same kind (system,
+processor, Python version). On the other side one command installs and runs it; see INSTALL.txt.
+"""
+
+import argparse
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = {".git", ".venv", "build", "__pycache__", ".ipynb_checkpoints"}
+SUFFIXES_LEFT_OUT = {".pyc", ".draft", ".tmp"}
+INSTALL = """Unpack, open a terminal in the folder xailab, and type
+
+    PIP_NO_INDEX=1 PIP_FIND_LINKS="$PWD/wheels" make course
+
+It installs from the folder wheels, runs every notebook and writes the pages; make lab then opens the
+course. Without make:
+
+    python3 -m venv .venv
+    .venv/bin/python -m pip install --no-index --find-links wheels --editable .
+    .venv/bin/jupyter lab notebooks
+
+The wheels fit {system} with Python {python}.
+"""
+
+
+def files(root: Path = ROOT) -> list[Path]:
+    """The course's own files: neither what was built nor what was installed."""
+    found = []
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        hidden = any(
+            part in LEFT_OUT or part.endswith(("_cache", ".egg-info")) or part == ".hypothesis"
+            for part in parts
+        )
+        if path.is_file() and not hidden and path.suffix not in SUFFIXES_LEFT_OUT:
+            found.append(path)
+    return found
+
+
+def gather(wheels: Path, requirements: list[str]) -> list[Path]:
+    """All wheels that ``requirements`` need, in ``wheels``; those that are there stay."""
+    wheels.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(wheels)]
+    subprocess.run([*command, "--find-links", str(wheels), *requirements], check=True)
+    return sorted(wheels.glob("*.whl"))
+
+
+def pack(out: Path, wheels: list[Path], root: Path = ROOT) -> Path:
+    """Write the zip; returns its path."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    said = INSTALL.format(system=sys.platform, python=".".join(map(str, sys.version_info[:2])))
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xailab/INSTALL.txt", said)
+        for path in files(root):
+            archive.write(path, Path("xailab") / path.relative_to(root))
+        for wheel in wheels:  # packed already
+            archive.write(wheel, Path("xailab/wheels") / wheel.name, zipfile.ZIP_STORED)
+    return out
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m xailab.offline", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/xailab-offline.zip"))
+    parser.add_argument("--no-wheels", action="store_true", help="the course's files only")
+    chosen = parser.parse_args(arguments)
+    wheels = []
+    if not chosen.no_wheels:
+        needed = [f"{ROOT}[test]", "setuptools>=69", "wheel", "pip"]
+        wheels = gather(chosen.out.parent / "wheels", needed)
+    done = pack(chosen.out, [w for w in wheels if not w.name.startswith("xailab-")])
+    print(f"{done}: {done.stat().st_size / 1e6:.0f} MB, {len(wheels)} wheels")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

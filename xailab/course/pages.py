@@ -1,0 +1,146 @@
+"""Executed notebooks as HTML pages that open from the disk and ask nothing of the network."""
+
+import base64
+import html
+import io
+import re
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+from latex2mathml.converter import convert as to_mathml
+from nbconvert import HTMLExporter
+from PIL import Image
+
+from .notebooks import notebook_paths, run
+
+
+def _formulas_to_mathml(text: str) -> str:
+    """$...$ and $$...$$ of a Markdown cell as MathML, which browsers draw without any script."""
+    fence = re.split(r"(```.*?```|`[^`]*`)", text, flags=re.S)
+    for i in range(0, len(fence), 2):
+        fence[i] = re.sub(
+            r"\$\$(.+?)\$\$",
+            lambda m: to_mathml(m[1].strip(), display="block"),
+            fence[i],
+            flags=re.S,
+        )
+        fence[i] = re.sub(r"(?<![\\$])\$([^$\n]+?)\$", lambda m: to_mathml(m[1].strip()), fence[i])
+    return "".join(fence)
+
+
+def _smaller(output: nbformat.NotebookNode, limit: int = 40_000) -> None:
+    """Turn a large picture of an output into a JPEG: photographs need a quarter of the room."""
+    png = base64.b64decode(output.get("data", {}).get("image/png", ""))
+    if len(png) > limit:
+        jpeg = io.BytesIO()
+        Image.open(io.BytesIO(png)).convert("RGB").save(jpeg, "JPEG", quality=84, subsampling=0)
+        if jpeg.tell() < len(png):
+            output.data["image/jpeg"] = base64.b64encode(jpeg.getvalue()).decode()
+            del output.data["image/png"]
+
+
+def _settle(output: nbformat.NotebookNode) -> None:
+    """A progress line that wrote over itself, as it looks in the end; it is no warning."""
+    if output.output_type == "stream" and "\r" in output.text:
+        last = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in output.text.split("\n")]
+        output.text, output.name = "\n".join(last), "stdout"
+
+
+def alt(output: nbformat.NotebookNode) -> str:
+    """The text equivalent that a figure carries, or nothing."""
+    return output.get("metadata", {}).get("image/png", {}).get("alt", "")
+
+
+def _picture(output: nbformat.NotebookNode) -> None:
+    """A figure with its text equivalent, as HTML: the exporter would drop the text."""
+    for mime in ("image/png", "image/jpeg"):
+        if alt(output) and mime in output.data:
+            source = f"data:{mime};base64,{output.data[mime].strip()}"
+            output.data = {"text/html": f'<img alt="{html.escape(alt(output))}" src="{source}">'}
+
+
+def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A solution as a Markdown cell that opens on a click, with what it printed."""
+    said = "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+    return nbformat.v4.new_markdown_cell(
+        "<details><summary>A solution</summary>\n\n"
+        f"```python\n{cell.source}\n```\n\n```\n{said.rstrip()}\n```\n\n</details>"
+    )
+
+
+def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
+    """The executed notebook as one HTML page that asks nothing of the network.
+
+    Formulas become MathML; a slider, which needs a kernel, becomes a note with its text readout;
+    solutions are folded.
+    """
+    page = nbformat.from_dict(notebook)
+    for place, cell in enumerate(page.cells):
+        if "solution" in cell.metadata.get("tags", ()):
+            page.cells[place] = _folded(cell)
+            continue
+        if cell.cell_type == "markdown":
+            cell.source = _formulas_to_mathml(cell.source)
+            continue
+        for output in cell.get("outputs", []):
+            _settle(output)
+            _smaller(output)
+            _picture(output)
+            live = "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+            if live and "text/html" in output.data:  # it brings its own form without scripts
+                output.data = {"text/html": output.data["text/html"]}
+            elif live:
+                text = html.escape(output.data.get("text/plain", "a slider")).rstrip(".")
+                output.data = {
+                    "text/html": "<p style='border-left:4px solid #2a6fb0;padding:.4em .8em'>Here "
+                    f"the notebook has a live control: {text}. Open it in JupyterLab to use it.</p>"
+                }
+    page.metadata.pop("widgets", None)
+    exporter = HTMLExporter(
+        template_name="lab",
+        embed_images=False,
+        mathjax_url="",
+        require_js_url="",
+        jquery_url="",
+        jupyter_widgets_base_url="",
+        mermaid_js_url="",
+    )
+    body, _ = exporter.from_notebook_node(page, {"metadata": {"name": title}})
+    # the exporter's own script tags would ask other hosts; nothing in the page needs them
+    body = re.sub(r"<script\b.*?</script>", "", body, flags=re.S)
+    style = Path(__file__).with_name("pages.css").read_text(encoding="utf-8")
+    return body.replace("</head>", f"<style>{style}</style></head>", 1)
+
+
+def _build_one(path: Path, out: Path) -> tuple[str, float]:
+    start = time.perf_counter()
+    notebook = run(path)
+    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+    page = out / f"{path.stem}.html"
+    page.write_text(to_page(notebook, title), encoding="utf-8")
+    return title, time.perf_counter() - start
+
+
+def build(out: Path, paths: list[Path] | None = None) -> list[Path]:
+    """Run all notebooks, two at a time, and write their pages and an index to ``out``."""
+    paths = paths or notebook_paths()
+    out.mkdir(parents=True, exist_ok=True)
+    pages = []
+    with ProcessPoolExecutor(2) as pool:
+        jobs = [pool.submit(_build_one, path, out) for path in paths]
+        for path, job in zip(paths, jobs, strict=True):
+            title, seconds = job.result()
+            pages.append((path.stem, title))
+            print(f"  {out / path.stem}.html   {title}   ({seconds:.0f} s)", flush=True)
+    items = "\n".join(
+        f'<li><a href="{stem}.html">{html.escape(title)}</a></li>' for stem, title in pages
+    )
+    index = (
+        "<!doctype html><html lang='en'><meta charset='utf-8'><title>xailab</title>"
+        "<body style='font-family:sans-serif;max-width:40em;margin:3em auto;line-height:1.6'>"
+        f"<h1>xailab: a course on Explainable AI</h1><ol>{items}</ol></body></html>"
+    )
+    (out / "index.html").write_text(index, encoding="utf-8")
+    return [out / f"{stem}.html" for stem, _ in pages]

@@ -1,0 +1,195 @@
+"""The course as a site: python -m xailab.website [--out build/site]
+
+Runs the notebooks whose executed copies are out of date, adds the pages that stand in notebooks/site
+and those that ``site_pages`` gathers, and calls Sphinx. Needs the extra ``site`` and npm; the pages
+then ask nothing of any other host.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+
+from ..widgets.panels import STATIC
+from . import notebooks, pages, site_pages
+
+ROOT = notebooks.NOTEBOOKS.parent
+PAGES = notebooks.NOTEBOOKS / "site"
+SCRIPTS = {  # npm package -> the file a page needs
+    "@jupyter-widgets/html-manager@1.0.15": "dist/embed-amd.js",
+    "requirejs@2.3.8": "require.js",
+}
+HERE = """// tells RequireJS that anywidget lies beside these pages
+require.config({ paths: { anywidget: document.documentElement.dataset.content_root + "_static/anywidget" } });
+"""
+
+
+# --- executed copies ---------------------------------------------------------------------------
+
+
+def _mark(path: Path) -> str:
+    """A sum over the notebook and everything it may import: another sum, another run."""
+    package = sorted(
+        path for kind in ("*.py", "static/*", "quizzes/*") for path in (ROOT / "xailab").rglob(kind)
+    )
+    digest = hashlib.sha256(path.read_bytes())
+    for file in package:
+        if file.name not in {"website.py", "site_pages.py", "course.py", "offline.py"}:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _execute(path: Path, copy: Path) -> float:
+    start = time.perf_counter()
+    mark = _mark(path)
+    notebook = notebooks.run(path)
+    notebook.metadata["xailab"] = {"mark": mark}
+    notebooks.write(notebook, copy)
+    return time.perf_counter() - start
+
+
+def execute(paths: list[Path], out: Path) -> list[Path]:
+    """Executed copies of the notebooks in ``out``, pictures and widget states included."""
+    out.mkdir(parents=True, exist_ok=True)
+    copies, stale = [out / path.name for path in paths], []
+    for path, copy in zip(paths, copies, strict=True):
+        known = copy.exists() and nbformat.read(copy, 4).metadata.get("xailab", {}).get("mark")
+        if known != _mark(path):
+            stale.append((path, copy))
+    with ProcessPoolExecutor(2) as pool:
+        jobs = [pool.submit(_execute, *pair) for pair in stale]
+        for (path, _), job in zip(stale, jobs, strict=True):
+            print(f"  ran {path.name} ({job.result():.0f} s)", flush=True)
+    return copies
+
+
+# --- pages -------------------------------------------------------------------------------------
+
+
+def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook as a page: big pictures as JPEG, solutions folded.
+
+    Sliders that need a kernel get the tag still-panel: the style sheet hides their controls and says
+    that they come to life in JupyterLab. Widgets of the browser (anywidget) stay alive, and a picker
+    takes the place of the panel beside it. Figures keep their text equivalents.
+    """
+    widgets = notebook.metadata.get("widgets", {}).get(
+        "application/vnd.jupyter.widget-state+json", {"state": {}}
+    )
+    state, shown = widgets["state"], set()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":  # the gallery lies one folder deeper than the notebooks
+            cell.source = re.sub(r"\]\(\.\./(\w+\.ipynb)", r"](\1", cell.source)
+            continue
+        texts = [pages.alt(output) for output in cell.get("outputs", []) if pages.alt(output)]
+        if texts:
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join(texts)}}
+        if "solution" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata["tags"], "hide-cell"]
+        _picker_instead(cell, state)
+        for output in cell.get("outputs", []):
+            pages._settle(output)
+            pages._smaller(output)
+            view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
+            if view:
+                shown.add(view["model_id"])
+            if view and state.get(view["model_id"], {}).get("model_module") != "anywidget":
+                cell.metadata["tags"] = [*cell.metadata.get("tags", []), "still-panel"]
+    widgets["state"] = {name: state[name] for name in _needed(state, shown)}
+    return notebook
+
+
+def _picker_instead(cell: nbformat.NotebookNode, state: dict) -> None:
+    """Where a cell shows a panel and its picker, only the picker: it is alive, and says the same."""
+
+    def model(output) -> dict:
+        view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json", {})
+        return state.get(view.get("model_id"), {})
+
+    outputs = cell.get("outputs", [])
+    if any("says" in model(output).get("state", {}) for output in outputs):
+        cell.outputs = [
+            o for o in outputs if model(o).get("model_module", "anywidget") == "anywidget"
+        ]
+
+
+def _needed(state: dict, shown: set[str]) -> set[str]:
+    """The models that are shown and those they refer to; the others would only make the page heavy."""
+    found, new = set(), shown & state.keys()
+    while new:
+        found |= new
+        text = "".join(json.dumps(state[name]["state"]) for name in new)
+        new = set(re.findall(r'"IPY_MODEL_(\w+)"', text)) & state.keys() - found
+    return found
+
+
+# --- building ----------------------------------------------------------------------------------
+
+
+def scripts(cache: Path, static: Path) -> None:
+    """The pages' JavaScript: two files by npm into ``cache``, anywidget's own from its package."""
+    static.mkdir(parents=True, exist_ok=True)
+    if not all(
+        (cache / "node_modules" / p.rpartition("@")[0] / f).exists() for p, f in SCRIPTS.items()
+    ):
+        cache.mkdir(parents=True, exist_ok=True)
+        npm = shutil.which("npm")
+        if npm is None:
+            raise FileNotFoundError("npm is missing: install Node.js, or use make course instead.")
+        command = [npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*command, "--prefix", str(cache), *SCRIPTS], check=True)
+    for package, file in SCRIPTS.items():
+        shutil.copy(cache / "node_modules" / package.rpartition("@")[0] / file, static)
+    shutil.copy(
+        Path(sys.prefix) / "share/jupyter/nbextensions/anywidget/index.js", static / "anywidget.js"
+    )
+    (static / "anywidget-here.js").write_text(HERE)
+
+
+def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
+    """Bring the sources together in ``work``, build the site in ``out``; returns its first page.
+
+    paths: the notebooks, None for the whole course with its gallery. Editions that lie beside ``out``
+    (make editions) are offered for download.
+    """
+    whole, paths = paths is None, paths or notebooks.notebook_paths()
+    print(f"{len(paths)} notebooks:", flush=True)
+    copies = execute([*paths, PAGES / "gallery.ipynb"] if whole else paths, work / "executed")
+    start = time.perf_counter()
+    source = work / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(PAGES, source, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
+    shutil.copy(notebooks.NOTEBOOKS / "cover.jpg", source)
+    scripts(work / "js", source / "_static")
+    shutil.copy(STATIC / "panels.css", source / "_static")
+    shutil.move(source / "site.css", source / "_static" / "site.css")
+    for copy in copies:
+        nbformat.write(still(nbformat.read(copy, as_version=4)), source / copy.name)
+    site_pages.write(source, paths, out.parent / "editions")
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(work / "doctrees")]
+    subprocess.run([*command, str(source), str(out)], check=True)
+    print(f"built in {time.perf_counter() - start:.0f} s after the notebooks had run")
+    return out / "index.html"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m xailab.website", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/site"))
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
+    chosen = parser.parse_args(arguments)
+    first = build(chosen.out, chosen.out.parent / "site-work", chosen.notebooks or None)
+    print(f"The site is at {first.resolve().as_uri()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

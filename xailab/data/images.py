@@ -1,0 +1,144 @@
+"""Whatever a picture comes as, made uint8 (H, W, 3), or one sentence that says what is wrong.
+
+Files and uploads are other people's bytes: their size is read before their pixels are, and
+whatever the decoder makes of a damaged one ends in the same sentence.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .._utils.validation import truncated
+
+MOST_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte as RGB
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """An image file of the user's as (H, W, 3) uint8 RGB, upright as its camera meant it.
+
+    Raises FileNotFoundError when there is no such file, ValueError when it is no image or has more
+    than ``MOST_PIXELS`` pixels. Introduced in notebook 04.
+    """
+    if not isinstance(path, str | Path):
+        raise TypeError(
+            f"The path of an image file must be a string or Path, not {truncated(path)}."
+        )
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no image file {path}; check the path.")
+    return _decode(path, str(path), _upright_rgb)
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """A label picture as its numbers (H, W): palette indices are no colours here.
+
+    Raises ValueError as ``read_image`` does. Introduced in notebook 06.
+    """
+    return _decode(path, str(path), lambda i: i if i.mode in ("P", "L", "1") else i.convert("L"))
+
+
+def from_bytes(content: bytes, name: str = "The upload") -> np.ndarray:
+    """The bytes of an image file as ``read_image`` reads them; ``name`` is for the sentence.
+
+    Raises ValueError as ``read_image`` does. Introduced in notebook 05.
+    """
+    return _decode(io.BytesIO(content), name, _upright_rgb)
+
+
+def _upright_rgb(opened: Image.Image) -> Image.Image:
+    return ImageOps.exif_transpose(opened).convert("RGB")
+
+
+def _decode(source, name: str, convert: Callable) -> np.ndarray:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd files
+            with Image.open(source) as opened:
+                width, height = opened.size
+                if width * height <= MOST_PIXELS:
+                    return np.asarray(convert(opened))
+        why = f"{width} x {height} pixels"
+    except Image.DecompressionBombError as error:
+        why = str(error).partition("(")[2].partition(")")[0] or "too many pixels"
+    except MemoryError:
+        why = "more pixels than there is memory"
+    except UnidentifiedImageError:
+        raise ValueError(
+            f"{name} cannot be read as an image: no known format; JPEG and PNG are safe."
+        ) from None
+    except Exception as error:  # a damaged file can make a decoder raise nearly anything
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{name} cannot be read as an image ({why}).") from error
+    raise ValueError(
+        f"{name} cannot be read as an image: it has {why}, the course takes {MOST_PIXELS} at most; "
+        "make it smaller first."
+    )
+
+
+def as_rgb(image: np.ndarray | Image.Image | str | Path) -> np.ndarray:
+    """uint8 (H, W, 3) of an RGB array, a PIL image, the path of an image file or such a file's bytes.
+
+    Raises one sentence that says what is wrong: ValueError for a grey, RGBA, 16-bit, float,
+    NaN or empty image, FileNotFoundError for a path without a file. Introduced in notebook 04.
+    """
+    if isinstance(image, bytes | bytearray | memoryview):
+        return from_bytes(bytes(image))
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, Image.Image):
+        if image.mode.startswith(("I", "F")):
+            raise ValueError(
+                f"The image has mode {image.mode!r} (more than 8 bits a pixel); scale it to 0-255 "
+                "first, for instance Image.fromarray((np.asarray(image) / 257).astype('uint8'))."
+            )
+        return np.asarray(image.convert("RGB"))
+    if hasattr(
+        image, "detach"
+    ):  # a tensor has its channels first and, preprocessed, no pixels left
+        raise TypeError(
+            "The image must be uint8 of shape (height, width, 3), not a tensor; pass the photograph, "
+            "or tensor.permute(1, 2, 0).numpy()."
+        )
+    try:
+        array = np.asarray(image)
+    except ValueError:
+        array = np.array(None)
+    if array.dtype.kind not in "buif":
+        raise TypeError(
+            "The image must be uint8 of shape (height, width, 3), a PIL image or the path of an "
+            f"image file, not {truncated(image)}."
+        )
+    image, wrong = array, _what_is_wrong(array)
+    if wrong:
+        raise ValueError(f"The image must be uint8 of shape (height, width, 3), not {wrong}.")
+    return image
+
+
+def _what_is_wrong(image: np.ndarray) -> str | None:
+    if 0 in image.shape or image.ndim == 0:
+        return f"empty, of shape {image.shape}"
+    if image.size > 3 * MOST_PIXELS:
+        return f"of shape {image.shape}, more than {MOST_PIXELS} pixels; make it smaller first"
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        return "one with NaN or infinite pixels; replace them first"
+    if image.dtype.kind == "f":
+        return (
+            f"{image.dtype}; (255 * image).round().astype('uint8') makes it of values from 0 to 1"
+        )
+    if image.dtype == np.uint16:
+        return "uint16; (image // 257).astype('uint8') makes it of 16-bit values"
+    if image.dtype != np.uint8:
+        return f"{image.dtype}; image.astype('uint8') makes it of values from 0 to 255"
+    if image.ndim == 2:
+        return f"grey, of shape {image.shape}; np.stack([image] * 3, axis=-1) makes it"
+    if image.ndim == 3 and image.shape[2] == 4:
+        return f"RGBA, of shape {image.shape}; image[..., :3] drops the transparency"
+    if image.ndim == 3 and image.shape[0] == 3 != image.shape[2]:
+        return f"of shape {image.shape}; image.transpose(1, 2, 0) puts the channels last"
+    if image.ndim != 3 or image.shape[2] != 3:
+        return f"of shape {image.shape}"
+    return None

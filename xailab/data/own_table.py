@@ -1,0 +1,158 @@
+"""A table of your own, made ready for LIME and Shapley values: numbers only, categories as codes."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .._utils.validation import truncated
+
+
+def read(path: str | Path, **settings) -> pd.DataFrame:
+    """A CSV file of your own as ``pd.read_csv`` reads it, or one sentence that says why not.
+
+    Text in UTF-8, with or without a byte order mark; the first line names the columns.
+    settings: pd.read_csv's own, for instance sep=";", decimal="," or encoding="latin-1".
+    Raises FileNotFoundError without a file, ValueError for one that is no table, has lines of another
+    length than its first, two columns of one name, another separator or decimal comma than the
+    settings say. Introduced in notebook 08.
+    """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"The path of a CSV file must be a string or Path, not {truncated(path)}.")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no file {path}; check the path.")
+    if Path(path).suffix.lower() in (".xlsx", ".xls", ".ods"):
+        raise ValueError(f"{path} is a workbook; save its sheet as CSV in UTF-8 first.")
+    settings = {"encoding": "utf-8-sig", "index_col": False} | settings
+    first = _parsed(path, settings | {"header": None, "nrows": 1, "dtype": str})
+    other = [mark for mark in ";\t|" if mark in str(first.iloc[0, 0])]
+    if first.shape[1] == 1 and other:
+        raise ValueError(
+            f"{path} has one column, {truncated(first.iloc[0, 0])}; pass its separator, sep={other[0]!r}."
+        )
+    names = first.iloc[0].dropna().astype(str)
+    if "header" not in settings and names.duplicated().any():
+        raise ValueError(
+            f"Two columns are named {names[names.duplicated()].iloc[0]!r}; rename one."
+        )
+    frame = _parsed(path, settings)
+    if frame.empty:
+        raise ValueError(f"{path} has no rows below its first line.")
+    chosen = {"decimal", "dtype", "converters"} & set(settings)
+    texts = frame.select_dtypes(exclude=["number", "bool"])
+    for name, column in () if chosen else texts.items():
+        text = column.dropna().astype(str)
+        if text.str.fullmatch(r"\s*-?[\d.]*(,\d+)?\s*").all() and text.str.contains(",").any():
+            raise ValueError(
+                f"Column {name!r} holds numbers with a comma, as {text.iloc[0]!r}; pass decimal=','."
+            )
+    return frame
+
+
+def _parsed(path: str | Path, settings: dict) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # lines longer than the first
+            return pd.read_csv(path, **settings)
+    except UnicodeError:
+        raise ValueError(
+            f"{path} is not text in UTF-8; save it so, or pass encoding='latin-1'."
+        ) from None
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"{path} is empty; its first line should name the columns.") from None
+    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
+        why = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        raise ValueError(f"{path} is no table of equally long lines ({why.rstrip('.')}).") from None
+
+
+def question(
+    frame: pd.DataFrame,
+    target: str,
+    yes: object,
+    columns: Sequence[str] | None = None,
+    *,
+    least: int = 2,
+) -> tuple[pd.DataFrame, pd.Series]:
+    """(features, answer): the columns that answer with, and whether a row's ``target`` is ``yes``.
+
+    columns: the names of the features, None for all but the target. least: how many rows are needed.
+    Raises ValueError for a name that the table does not have, a target with missing values or without
+    both answers, too few rows, a constant feature, and text that is another in most rows.
+    Introduced in notebook 13.
+
+    >>> features, answer = question(pd.DataFrame({"age": [3, 5], "buys": ["no", "yes"]}), "buys", "yes")
+    >>> list(features), answer.tolist()
+    (['age'], [False, True])
+    """
+    if isinstance(columns, str):
+        columns = (columns,)
+    names = [c for c in frame if c != target] if columns is None else list(columns)
+    unknown = [name for name in (target, *names) if name not in frame]
+    if unknown:
+        raise ValueError(f"The table has no column {unknown[0]!r}; it has {list(frame.columns)}.")
+    if target in names:
+        raise ValueError(f"{target!r} is what is asked for; take it out of the columns.")
+    if len(frame) < least:
+        raise ValueError(f"The table has {len(frame)} rows; this needs {least} at least.")
+    if frame[target].isna().any():
+        raise ValueError(f"The target {target!r} has missing values; drop those rows first.")
+    answer, features = frame[target] == yes, frame[names]
+    if answer.all() or not answer.any():
+        found = truncated(frame[target].unique()[:10].tolist())
+        raise ValueError(
+            f"{'All rows have' if answer.all() else 'No row has'} {target} = {yes!r}; the values of "
+            f"{target} are {found}."
+        )
+    for name, column in features.items():
+        kinds = column.nunique(dropna=False)
+        if kinds == 1:
+            raise ValueError(f"Column {name!r} is constant and explains nothing; leave it out.")
+        if not pd.api.types.is_numeric_dtype(column) and 2 * kinds > len(frame):
+            raise ValueError(
+                f"Column {name!r} has another text in most rows, as a name or a date has; leave it "
+                "out, or make a number of it."
+            )
+    return features, answer
+
+
+def encode(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+    """Numbers as floats, text as codes: (X, categories) with categories as the Adult table has them.
+
+    frame: the features only. Columns of text, bool or category dtype become codes 0, 1, ... in
+    alphabetical order; categories maps each to the names of its codes, and can be handed to
+    ``lime_tabular.explain(categorical=...)``. Raises TypeError for anything but a DataFrame and
+    ValueError for an empty one, missing values, or two columns of one name. Notebook 08.
+
+    >>> X, categories = encode(pd.DataFrame({"sex": ["m", "f"], "age": [30, 40]}))
+    >>> X["sex"].tolist(), categories
+    ([1.0, 0.0], {'sex': ('f', 'm')})
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(
+            f"frame must be a DataFrame, as pd.read_csv makes, not {type(frame).__name__}."
+        )
+    if frame.empty:
+        raise ValueError("The table has no rows or no columns; check the file and its separator.")
+    if frame.columns.duplicated().any():
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"Two columns are named {twice!r}; rename one.")
+    missing = frame.columns[frame.isna().any()]
+    if len(missing):
+        raise ValueError(
+            f"Column {missing[0]!r} has missing values; fill them or drop those rows first."
+        )
+    X, categories = {}, {}
+    for name, column in frame.items():
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            X[name] = column.astype(float)
+        else:
+            text = column.astype(str)
+            names = tuple(sorted(set(text)))
+            categories[name] = names
+            X[name] = text.map({value: code for code, value in enumerate(names)}).astype(float)
+    X = pd.DataFrame(X, index=frame.index)
+    if not np.isfinite(X.to_numpy()).all():
+        raise ValueError("The table has infinite values; replace them first.")
+    return X, categories

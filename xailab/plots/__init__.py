@@ -1,0 +1,216 @@
+"""The course's figures. Every function takes ``ax=None``, returns the Axes and never calls show().
+
+One visual language: orange raises, blue lowers (apart for colour-blind readers and in grey print),
+neutral is grey; heat maps use a map whose lightness grows with the value. Axis labels name the
+output space. This module draws pictures and hands on the figures for tables from ``table_plots``.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from skimage.segmentation import find_boundaries
+
+from .settings import COLORS, HEAT, LOW_HIGH, axes_or_new, curves, style
+from .tables import (
+    attribution_heatmap,
+    contributions,
+    decision,
+    dependence,
+    dial,
+    error_against_cost,
+    force,
+    importance,
+    intervals,
+    ranges,
+    summary,
+    waterfall,
+)
+
+
+def photo(image: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
+    """A picture without axes. image: (H, W, 3) uint8 or (H, W) grey. Notebook 04."""
+    ax = axes_or_new(ax, height=3.2, width=3.2)
+    ax.imshow(image, cmap="gray")
+    ax.set_title(title)
+    ax.set_axis_off()
+    return ax
+
+
+def heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
+    """A heat map on the fixed scale 0 to 1: black is no evidence, so an empty map looks empty.
+
+    Notebook 04.
+    """
+    ax = axes_or_new(ax, height=3.2, width=3.2)
+    ax.imshow(h, cmap=HEAT, vmin=0, vmax=1)
+    ax.set_title(title)
+    ax.set_axis_off()
+    return ax
+
+
+def blend(image: np.ndarray, h: np.ndarray, strength: float = 0.75, cmap: str = HEAT) -> np.ndarray:
+    """The picture in grey with the heat map laid over it where it is bright: uint8 (H, W, 3).
+
+    h: (H, W) in [0, 1]. Where h is 0 the grey picture stays untouched. cmap: one of ``PALETTES``.
+    """
+    if h.shape != image.shape[:2]:
+        raise ValueError(f"The heat map {h.shape} and the image {image.shape[:2]} differ in size.")
+    grey = np.repeat(image.mean(2, keepdims=True), 3, axis=2) * 0.8
+    colour = plt.get_cmap(cmap)(h)[..., :3] * 255
+    share = strength * np.clip(h, 0, 1)[..., None]
+    return ((1 - share) * grey + share * colour).astype(np.uint8)
+
+
+def overlay(
+    image: np.ndarray, h: np.ndarray, title: str = "", ax: Axes | None = None, *, cmap: str = HEAT
+) -> Axes:
+    """A heat map over the grey picture. image: (H, W, 3) uint8, h: (H, W) in [0, 1]. Notebook 05."""
+    return photo(blend(image, h, cmap=cmap), title, ax)
+
+
+def boxed(
+    image: np.ndarray,
+    h: np.ndarray,
+    mask: np.ndarray,
+    threshold: float = 0.5,
+    title: str = "",
+    ax: Axes | None = None,
+    *,
+    cmap: str = HEAT,
+) -> Axes:
+    """The overlay with the object's box (white) and the outline of the marked region (blue).
+
+    Notebook 06.
+    """
+    ax = overlay(image, h, title, ax, cmap=cmap)
+    ys, xs = np.nonzero(mask)
+    corners = (xs.min(), ys.min()), np.ptp(xs) + 1, np.ptp(ys) + 1
+    ax.add_patch(plt.Rectangle(*corners, fill=False, ec="white", lw=2))
+    if h.max() > 0:
+        ax.contour(h, [threshold * h.max()], colors=["#7fc4ff"], linewidths=1.5)
+    return ax
+
+
+def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: float = 1.7):
+    """Pictures in rows and columns with their names; returns the array of Axes.
+
+    rows: name -> pictures (uint8) in the order of ``columns``. Notebook 05.
+    """
+    _, axes = plt.subplots(
+        len(rows),
+        len(columns),
+        squeeze=False,
+        layout="constrained",
+        figsize=(size * len(columns), size * len(rows) + 0.3),
+    )
+    for row, (line, (name, pictures)) in enumerate(zip(axes, rows.items(), strict=True)):
+        for ax, column, picture in zip(line, columns, pictures, strict=True):
+            ax.imshow(picture, cmap="gray")
+            ax.set_xticks([])
+            ax.set_yticks([])
+            for spine in ax.spines.values():
+                spine.set_visible(False)
+            if row == 0:
+                ax.set_title(column, loc="center", fontsize=9)
+        line[0].set_ylabel(name, fontsize=9)
+    return axes
+
+
+def overlays(
+    image: np.ndarray,
+    maps: dict,
+    credit: str = "",
+    mask: np.ndarray | None = None,
+    columns: int = 5,
+    size: float = 1.9,
+):
+    """The picture and several heat maps over it, each under its name; returns the array of Axes.
+
+    image: (H, W, 3) uint8. maps: name -> (H, W) in [0, 1]. credit: the line that must stand beside
+    a photograph. mask: (H, W) bool, outlined on the picture. Notebook 06.
+    """
+    pictures = {"the picture": image} | {name: blend(image, h) for name, h in maps.items()}
+    rows = -(-len(pictures) // columns)
+    _, axes = plt.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        layout="constrained",
+        figsize=(size * columns, (size + 0.25) * rows + 0.2 * bool(credit)),
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (name, picture) in zip(axes.flat, pictures.items(), strict=False):
+        ax.imshow(picture, cmap="gray")
+        ax.set_title(name, loc="center", fontsize=9)
+    if mask is not None:
+        axes[0, 0].contour(mask, [0.5], colors=["white"], linewidths=1.5)
+    if credit:
+        axes[0, 0].figure.supxlabel(f"Photo: {credit}", fontsize=7, color="#555555")
+    return axes
+
+
+def superpixel_outlines(
+    image: np.ndarray, segments: np.ndarray, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """The picture with the borders of its superpixels. Notebook 04."""
+    picture = image.copy()
+    picture[find_boundaries(segments, mode="inner")] = (255, 230, 80)
+    return photo(picture, title, ax)
+
+
+def superpixel_mask(
+    image: np.ndarray,
+    mask: np.ndarray,
+    title: str = "",
+    ax: Axes | None = None,
+    *,
+    colors: tuple[str, str] = COLORS["orange and blue"],
+) -> Axes:
+    """The strongest superpixels: orange outlines speak for the class, blue hatching against it.
+
+    mask: (H, W) of +1, -1 and 0 as SuperpixelModel.mask gives it; the rest is faded. colors: the
+    colours for and against the class.
+    Notebook 04.
+    """
+    faded = image.astype(float) * 0.25 + 255 * 0.7
+    picture = np.where(mask[..., None] != 0, image, faded).astype(np.uint8)
+    ax = photo(picture, title, ax)
+    for sign, colour, hatch in ((1, colors[0], None), (-1, colors[1], "////")):
+        where = (mask == sign).astype(float)
+        if where.any():
+            padded = np.pad(where, 1)
+            edges = np.arange(-1, max(padded.shape))
+            x, y = edges[: padded.shape[1]], edges[: padded.shape[0]]
+            ax.contour(x, y, padded, [0.5], colors=[colour], linewidths=2)
+            if hatch:
+                fill = ax.contourf(x, y, padded, [0.5, 1.5], colors="none", hatches=[hatch])
+                fill.set_edgecolor(colour)
+    ax.set_xlim(-0.5, image.shape[1] - 0.5)
+    ax.set_ylim(image.shape[0] - 0.5, -0.5)
+    return ax
+
+
+def superpixel_heatmap(
+    h: np.ndarray,
+    title: str = "",
+    ax: Axes | None = None,
+    *,
+    limit: float | None = None,
+    bar: bool = True,
+) -> Axes:
+    """Signed weights of superpixels: blue lowers, grey is neutral, orange raises. Notebook 04.
+
+    limit: the weight at full colour, None for the largest; give one to compare several maps.
+    """
+    ax = axes_or_new(ax, height=3.2, width=4)
+    limit = limit or max(float(np.abs(h).max()), 1e-12)
+    drawn = ax.imshow(h, cmap=LOW_HIGH, norm=TwoSlopeNorm(0, -limit, limit))
+    if bar:
+        ax.figure.colorbar(drawn, ax=ax, label="weight (probability)", shrink=0.8)
+    ax.set_title(title)
+    ax.set_axis_off()
+    return ax

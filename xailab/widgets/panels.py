@@ -1,0 +1,171 @@
+"""The panel all recomputing sliders are made of: controls, a picture, a sentence that says the same.
+
+A value set in a cell is drawn at once, so that an error stops the cell. A value that comes from the
+page waits a moment: while somebody drags on, only the newest value is drawn.
+"""
+
+import asyncio
+import gc
+import html
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ipywidgets as ipw
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython import get_ipython
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+STATIC = Path(__file__).parent / "static"
+DELAY = 0.01  # seconds: messages that wait already are read before anything is drawn
+
+
+def static(name: str) -> str:
+    """A script or style sheet of the package."""
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+def style_sheet() -> str:
+    """The CSS that all sliders share, in notebooks and on pages."""
+    return static("panels.css")
+
+
+@contextmanager
+def _tidy() -> Iterator[None]:
+    """Collect a figure's remains while they are young.
+
+    A figure is a web of references. Left alone, twenty of them grow old together, and then Python
+    goes through every object of the kernel: a pause of a quarter of a second in one move.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+        gc.collect(0)
+
+
+def _png(ax: Axes) -> bytes:
+    """The figure as PNG; drawn once, where savefig would go through it twice."""
+    figure = ax.figure
+    figure.set_dpi(90)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    buffer = io.BytesIO()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=4)
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _from_page() -> bool:
+    """Is the kernel answering a message of the page just now, and not running a cell?"""
+    kernel = getattr(get_ipython(), "kernel", None)
+    parent = kernel.get_parent() if kernel else {}
+    return parent.get("header", {}).get("msg_type") == "comm_msg"
+
+
+def sentence(error: Exception) -> str:
+    """The first line of an error, for the readout."""
+    return str(error).strip().partition("\n")[0] or f"{type(error).__name__} without a message."
+
+
+class Box(ipw.VBox):
+    """A box of widgets whose text equivalent is what its readout says."""
+
+    readout: ipw.HTML
+
+    def __repr__(self) -> str:
+        return html.unescape(re.sub(r"<[^>]*>", "", self.readout.value))
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        return super()._repr_mimebundle_(**kwargs) | {"text/plain": repr(self)}
+
+
+class Panel(ipw.VBox):
+    """Controls above a picture above a readout; its repr is the readout's text.
+
+    draw: the controls' values by name -> Axes and the sentence that tells what the figure shows.
+    Between a change on the page and its picture the panel carries the class xailab-busy, which the
+    style sheet shows after 0.3 seconds. An error of ``draw`` stands in the readout and is raised.
+    """
+
+    def __init__(self, draw: Callable[..., tuple[Axes, str]], controls: dict[str, ipw.Widget]):
+        self.controls = controls
+        self.picture = ipw.Image(format="png")
+        self.readout = ipw.HTML()
+        self.text = ""
+        self._draw = draw
+        self._drawn: dict | None = None
+        self._waiting: asyncio.TimerHandle | None = None
+        style = ipw.HTML(f"<style>{style_sheet()}</style>", layout=ipw.Layout(display="none"))
+        super().__init__([style, *controls.values(), self.picture, self.readout])
+        self.add_class("xailab-panel")
+        for control in controls.values():
+            control.observe(self._changed, names="value")
+        self._redraw()
+
+    def _changed(self, _change) -> None:
+        if not _from_page():
+            self._redraw()
+            return
+        self._forget()
+        self.add_class("xailab-busy")
+        self._waiting = asyncio.get_running_loop().call_later(DELAY, self._redraw)
+
+    def _forget(self) -> None:
+        """No drawing waits any more."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+            self.remove_class("xailab-busy")
+
+    def _redraw(self) -> None:
+        values = {name: control.value for name, control in self.controls.items()}
+        if values == self._drawn:
+            self._forget()
+            return
+        try:
+            self.picture.value, text = self.shown(**values)
+        except Exception as error:
+            self._say(sentence(error), error=True)
+            raise
+        self._say(text)
+        self._drawn = values
+
+    def shown(self, **values) -> tuple[bytes, str]:
+        """Picture (PNG) and sentence for these values; a control without one counts as it stands.
+
+        The panel itself does not change: ``picker.of_panel`` gathers its pictures this way.
+        """
+        now = {name: control.value for name, control in self.controls.items()}
+        with _tidy():
+            return self._paint(**now | values)
+
+    def _paint(self, **values) -> tuple[bytes, str]:
+        ax, text = self._draw(**values)
+        return _png(ax), text
+
+    def _say(self, text: str, error: bool = False) -> None:
+        """Show ``text`` instead of a drawing that waits; the next change draws again."""
+        self._drawn = None
+        self.text = text
+        kind = "class='xailab-readout xailab-error' role='alert'"
+        if not error:
+            kind = "class='xailab-readout' role='status' aria-live='polite'"
+        self.readout.value = f"<div {kind}>{html.escape(text)}</div>"
+        self._forget()
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        # the whole readout, which ipywidgets would cut after 110 characters
+        return super()._repr_mimebundle_(**kwargs) | {"text/plain": self.text}
