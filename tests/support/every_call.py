@@ -123,7 +123,10 @@ FIXED = {
     "shapley.exact": lambda r: shapley.exact(r.one, r.row, r.background).values,
     "integrated_gradients.explain": lambda r: (
         integrated_gradients.explain(
-            r.table_net.log_odds, r.row.to_numpy(), r.background.iloc[0].to_numpy(), n_steps=8
+            r.table_net.log_odds,
+            r.row.to_numpy("float32"),
+            r.background.iloc[0].to_numpy("float32"),
+            n_steps=8,
         ).values
     ),
     "counterfactual.closest_linear": lambda r: counterfactual.closest_linear(
