@@ -6,13 +6,14 @@ XAILAB_PROGRESS names another file, or is ``off`` to keep nothing (tests and pag
 
 import json
 import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from IPython import get_ipython
+
+from .._utils.files import atomic_write
 
 VERSION = 1
 BETTER = {"almost": 1, "correct": 2}
@@ -77,7 +78,7 @@ def _add(path: Path, key: str, status: str) -> str:
     if BETTER[status] > BETTER.get(entry["status"], 0):
         entry.update(status=status, first=now)
     entry.update(last=now, tries=entry["tries"] + 1)
-    _write(path, {**content, "version": VERSION})
+    atomic_write(path, json.dumps({**content, "version": VERSION}, indent=1))
     return said
 
 
@@ -94,20 +95,6 @@ def _entries(content: Any) -> dict[str, dict]:
     if not fine:
         raise ValueError("not a progress file")
     return entries
-
-
-def _write(path: Path, content: dict) -> None:
-    """First beside the file, then in its place: whoever pulls the plug keeps the old or the new."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def _free_name(path: Path) -> Path:

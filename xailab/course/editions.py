@@ -24,6 +24,7 @@ import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
 from .. import checks
+from .._utils.files import atomic_write
 from . import notebooks, site
 
 EDITIONS = ("student", "solutions", "teacher")
@@ -175,9 +176,7 @@ def _keep(notebook: nbformat.NotebookNode, path: Path) -> Path:
         print(f"  {wanted} has been worked in and stays as it is; the new one: {target.name}")
     notebooks.write(notebook, target)
     made[target.name] = _sum(target.read_bytes())
-    beside = record.with_suffix(".tmp")
-    beside.write_text(json.dumps(made, indent=1), encoding="utf-8")
-    beside.replace(record)
+    atomic_write(record, json.dumps(made, indent=1))
     return target
 
 

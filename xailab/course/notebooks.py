@@ -6,6 +6,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from .._utils.files import atomic_write
+
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 KEPT_OUTPUTS = ("text/plain",)  # a picture makes a notebook a hundred times as large
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -57,11 +59,5 @@ def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write a notebook so that a crash leaves the old file: first beside it, then in its place."""
-    beside = path.with_suffix(".tmp")
-    try:
-        nbformat.write(notebook, beside)
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    """Write a notebook in one step: a crash leaves the old file."""
+    atomic_write(path, nbformat.writes(notebook) + "\n")
