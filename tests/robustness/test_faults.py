@@ -21,7 +21,7 @@ import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
 from support.leftovers import hooks, nothing_left
-from test_evaluate import METHODS, Tiny, made
+from support.tiny import METHODS, Tiny, made
 from torch import nn
 
 from xailab import (

@@ -1,45 +1,30 @@
-"""Evaluation for ten pictures or ten thousand: everything of ``measure``, and ``run``.
+"""The table of ten thousand pictures: in batches, in parallel, and never computed twice.
 
-``run`` works in batches, in parallel, with progress, and can be killed at any moment: what was
-computed is on disk and is not computed again. On one computer with four workers:
+On one computer with four workers; the caller keeps the table, for example with ``to_csv``:
 
-    pets = datasets.oxford_pets("data/pets")
-    evaluate.run(cnn, pets, results="pets.csv", n_jobs=4, progress=evaluate.progress_line)
+    table = batch.run(cnn, own_pictures.folder("my_photos"), cache="cache", n_jobs=4)
 
-On a cluster (pip install dask distributed; workers need this package and the pictures' folder):
+On a cluster (pip install dask distributed) whose machines share the pictures' and the cache's folder:
 
     with distributed.Client("tcp://scheduler:8786"):
-        evaluate.run(cnn, pets, results="pets.parquet", n_jobs=64, backend="dask")
+        table = batch.run(cnn, pictures, cache="/shared/cache", n_jobs=64, backend="dask")
+
+A cache folder holds pickles, which can run programs: use your own, never one from somebody else.
 """
 
 import copy
-import dataclasses
-import os
-import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import joblib
 import pandas as pd
+from tqdm.auto import tqdm
 
 from .. import cam
-from .._utils.interrupts import stoppable
-from .._utils.validation import check_int
-from . import (
-    BASELINES,
-    View,
-    maps,
-    table,
-    views,
-)
-from .results import CUT_AWAY, Store
-
-
-def progress_line(done: int, total: int) -> None:
-    """Say on stderr how far a run has come. Notebook 06."""
-    end = "\n" if done == total else ""
-    print(f"\r{done} of {total} pictures", end=end, file=sys.stderr, flush=True)
+from .._utils.validation import check_int, truncated
+from . import BASELINES, keys, maps, table, views
 
 
 def run(
@@ -51,111 +36,102 @@ def run(
     threshold: float = 0.5,
     baselines: Sequence[str] = BASELINES,
     least: float = 0.5,
-    results: str | Path | None = None,
-    batch_size: int = 16,
+    cache: str | Path | None = None,
+    batch_size: int = 8,
     n_jobs: int = 1,
     backend: str = "loky",
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool = True,
 ) -> pd.DataFrame:
-    """``table`` over any number of items: in batches, in parallel, and resumable.
+    """``evaluate.table`` over any number of items, with columns for the settings.
 
-    results: a .csv or .parquet file (the latter needs pyarrow). Every finished batch is written at
-    once, whole or not at all, into a folder beside it; a run that was killed goes on from there, and the
-    finished run leaves the one file. Items already in the file are not computed again.
-    n_jobs, backend: joblib's ("loky", "threading", "multiprocessing", or "dask" under a dask.distributed
-    Client). progress(done, total) is called after every round of batches.
-    Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the table of what was finished;
-    of a killed run ``so_far(results)`` has it. Items need names of their own. Raises ValueError when
-    the results file was made with other settings or n_jobs is 0. Notebook 06.
+    Every item is cached by its content: its name, image, mask and target, the network's weights,
+    modules and preprocessing, and the settings. So a run that was stopped or killed goes on from its
+    last batch, further items or another batch_size cost only what is new, and what has changed is
+    computed again. Not part of the key: the code of a network's forward and of this package. Use
+    another folder when one of them has changed. Items that ``views`` leaves out are not in the table.
+
+    Parameters
+    ----------
+    cnn, methods, layer, baselines : as in ``maps``; layer is a name, not a module
+    items : a sequence, such as a list or ``own_pictures.folder``. No two may have one name.
+    threshold : as in ``table``
+    least : as in ``views``
+    cache : folder of the finished items, made if it is not there; None keeps nothing
+    batch_size : how many items are read, and go through the network, at once
+    n_jobs, backend : joblib's number of workers (-1: one per core) and "loky", "threading" or "dask"
+    progress : show a progress bar
     """
+    # checks cnn and least
+    views(cnn, (), least)
     batch_size = check_int("batch_size", batch_size)
     if check_int("n_jobs", n_jobs, least=-1) == 0:
         raise ValueError("n_jobs must be a number of workers, or -1 for all cores, not 0.")
-    if not len(items):
-        raise ValueError("items must hold one picture at least.")
-    names = [item_name(items, i) for i in range(len(items))]
-    if len(set(names)) < len(names):
-        twice = next(n for i, n in enumerate(names) if n in names[:i])
-        raise ValueError(f"Two items are called {twice!r}; results need a name for each.")
-    settings = {
-        "model": cnn.name,
-        "layer": layer or cnn.default_layer,
-        "threshold": threshold,
-        "least": least,
-        "methods": "+".join((*methods, *baselines)),
-    }
-    store = Store(results, settings)
-    done = store.done
-    todo = [i for i, name in enumerate(names) if name not in done]
-    batches = [todo[i : i + batch_size] for i in range(0, len(todo), batch_size)]
-    job = _Job(
-        cnn, tuple(methods), layer, threshold, tuple(baselines), least, settings, n_jobs == 1
+    layer = cnn.default_layer if layer is None else layer
+    if not isinstance(layer, str):
+        raise TypeError(f"layer must be a name out of cnn.layers, not {truncated(layer)}.")
+    if cache is not None and Path(cache).exists() and not Path(cache).is_dir():
+        raise ValueError(f"cache must be a folder, and {cache} is a file.")
+    _check_names(items)
+    about = {"layer": layer, "threshold": threshold, "least": least}
+    settings = {"methods": list(methods), "baselines": list(baselines), **about}
+    folder = None if cache is None else Path(cache).absolute()
+    memory, key = joblib.Memory(folder, verbose=0, compress=True), keys.network_key(cnn)
+    jobs = (
+        joblib.delayed(_batch)(cnn, items[i : i + batch_size], memory, key, settings)
+        for i in range(0, len(items), batch_size)
     )
-    finished = [name for name in names if name in done]
-    per_round = 1 if n_jobs == 1 else 2 * (n_jobs if n_jobs > 0 else os.cpu_count() or 1)
-    with stoppable(finished, len(names), "pictures", lambda: store.table(names), least=0):
-        for i in range(0, len(batches), per_round):
-            parts = [([names[k] for k in b], _some(items, b)) for b in batches[i : i + per_round]]
-            for part, frame in zip(parts, _parallel(job, parts, n_jobs, backend), strict=True):
-                store.add(frame)
-                finished += part[0]
-            if progress:
-                progress(len(finished), len(names))
-    store.finish()
-    return store.table(names)
+    rows = []
+    with (
+        joblib.parallel_config(backend=backend, n_jobs=n_jobs),
+        tqdm(total=len(items), unit=" pictures", disable=not progress) as bar,
+    ):
+        for batch in joblib.Parallel(return_as="generator")(jobs):
+            rows += [row for rows_of_item in batch for row in rows_of_item]
+            bar.update(len(batch))
+    return pd.DataFrame(rows).assign(model=cnn.name, **about)
 
 
-def item_name(items: Sequence, i: int) -> str:
-    """The name of item i, from a lazy sequence's keys where it has them, so no picture is read.
-
-    Notebook 06.
-    """
-    keys = getattr(items, "keys", None)
-    if not isinstance(keys, tuple):
-        return str(items[i].name)
-    return "_".join(map(str, keys[i][:2])) if isinstance(keys[i], tuple) else str(keys[i])
-
-
-def _some(items: Any, indices: list[int]) -> Sequence:
-    """These items; of a lazy sequence only their keys travel to a worker, not the pictures."""
-    if isinstance(getattr(items, "keys", None), tuple):
-        return dataclasses.replace(items, keys=tuple(items.keys[i] for i in indices))
-    return [items[i] for i in indices]
+def _check_names(items: Sequence) -> None:
+    if not hasattr(items, "__getitem__") or not len(items):
+        raise ValueError("items must be a sequence, such as a list, of one picture at least.")
+    names = getattr(items, "names", None)
+    if names is None:
+        names = [str(getattr(item, "name", i)) for i, item in enumerate(items)]
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise ValueError(f"Two items are called {name!r}; give each a name of its own.")
 
 
-def _parallel(job, parts, n_jobs, backend) -> list[pd.DataFrame]:
-    if n_jobs == 1 and backend == "loky":
-        return [job(*part) for part in parts]
-    import joblib
+def _batch(cnn, items: Sequence, memory, network: str, settings: dict) -> list[list[dict]]:
+    """The rows of each item, from the cache or computed. A lazy sequence is read here."""
+    cached = memory.cache(_rows, ignore=["compute"])
+    items = list(items)
+    pairs = [(item, (network, repr(settings), keys.item_key(item))) for item in items]
+    new = [item for item, key in pairs if not cached.check_call_in_cache(*key, None)]
+    computed = _compute(cnn, new, **settings)
 
-    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
-        return joblib.Parallel()(joblib.delayed(job)(*part) for part in parts)
+    def compute(item) -> list[dict]:
+        if str(item.name) not in computed:
+            # the cache has an entry for it, but a damaged one
+            computed.update(_compute(cnn, [item], **settings))
+        return computed[str(item.name)]
+
+    return [cached(*key, lambda item=item: compute(item)) for item, key in pairs]
 
 
-@dataclass(frozen=True, eq=False)  # told apart by identity: Dask wants jobs hashable
-class _Job:
-    """One batch, as a worker gets it; with a network of its own, as threads cannot share hooks."""
+def _rows(network: str, settings: str, item: str, compute: Callable) -> list[dict]:
+    """The rows of one item: what the cache keeps, by the first three arguments."""
+    return compute()
 
-    cnn: object
-    methods: tuple
-    layer: str | None
-    threshold: float
-    baselines: tuple
-    least: float
-    settings: dict
-    alone: bool
 
-    def __call__(self, names, items) -> pd.DataFrame:
-        cnn = self.cnn if self.alone else copy.deepcopy(self.cnn)
-        found, skipped = [], []
-        for name, item in zip(names, items, strict=True):
-            found_views = views(cnn, [item], self.least)
-            found += [View(name, v.image, v.mask, v.target, v.kept) for v in found_views]
-            skipped += [] if found_views else [name]
-        parts = []
-        if found:
-            heat = maps(cnn, found, self.methods, self.layer, self.baselines, len(found))
-            parts.append(table(heat, found, self.threshold))
-        if skipped:  # noted, so that a resumed run does not look at them again
-            parts.append(pd.DataFrame({"name": skipped, "method": CUT_AWAY}))
-        return pd.concat(parts, ignore_index=True).assign(**self.settings)
+def _compute(cnn, items, methods, baselines, layer, threshold, least) -> dict[str, list[dict]]:
+    """The rows of ``table`` for a few items, by their names; no rows where the object is cut away."""
+    if threading.current_thread() is not threading.main_thread():
+        # threads cannot share the hooks of one network
+        cnn = copy.deepcopy(cnn)
+    rows: dict[str, list[dict]] = {str(item.name): [] for item in items}
+    if found := views(cnn, items, least):
+        heatmaps = maps(cnn, found, methods, layer, baselines, len(found))
+        for row in table(heatmaps, found, threshold).to_dict("records"):
+            rows[row["name"]].append(row)
+    return rows
