@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the doors that take other people's bytes.
 
     pip install atheris
-    python tests/fuzz/fuzz_doors.py image -max_total_time=120     (or csv, weights, results)
+    python tests/fuzz/fuzz_doors.py image -max_total_time=120     (or csv, weights)
 
 Whatever the bytes are, a door returns its value or raises its one sentence. No part of the gate:
 ``test_fuzz.py`` does the same with hypothesis in seconds.
@@ -18,7 +18,6 @@ with atheris.instrument_imports(include=["xailab", "PIL"]):
     from PIL import Image
 
     from xailab.data import images, own_table
-    from xailab.evaluate import results
     from xailab.models import weights
 
 FOLDER = Path(tempfile.mkdtemp())
@@ -47,14 +46,6 @@ def csv(content: bytes) -> None:
         _sentence(error)
 
 
-def results_file(content: bytes) -> None:
-    (FOLDER / "r.csv").write_bytes(content)
-    try:
-        results.so_far(FOLDER / "r.csv")
-    except ValueError as error:
-        _sentence(error)
-
-
 def weights_file(content: bytes) -> None:
     (FOLDER / "w.pth").write_bytes(content)
     try:
@@ -63,7 +54,7 @@ def weights_file(content: bytes) -> None:
         _sentence(error)
 
 
-DOORS = {"image": image, "csv": csv, "results": results_file, "weights": weights_file}
+DOORS = {"image": image, "csv": csv, "weights": weights_file}
 
 
 def seeds(door: str) -> Path:

@@ -115,7 +115,11 @@ class Room:
 
     def run(self, items=None, **changes):
         items = [self.item()] if items is None else items
-        return batch.run(self.cnn, items, **({"methods": ["grad_cam"], "baselines": ()} | changes))
+        return batch.run(
+            self.cnn,
+            items,
+            **({"methods": ["grad_cam"], "baselines": (), "progress": False} | changes),
+        )
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -811,28 +815,28 @@ CASES = {
         V,
         r"\(B, 3, H, W\)",
     ),
-    # --- evaluate, datasets, reports ---
-    "see: no item": (
+    # --- evaluate, own pictures, reports ---
+    "views: no item": (
         lambda r: evaluate.views(r.cnn, [r.image]),
         T,
         "needs name, image, mask and target",
     ),
-    "see: a bare network": (
+    "views: a bare network": (
         lambda r: evaluate.views(r.net, [r.item()]),
         T,
         r"own_cnn\(network, categories\) makes one",
     ),
-    "see: mask cut": (
+    "views: mask cut": (
         lambda r: evaluate.views(r.cnn, [r.item(mask=r.mask[:5])]),
         V,
         "but its picture",
     ),
-    "see: mask None": (
+    "views: mask None": (
         lambda r: evaluate.views(r.cnn, [r.item(mask=None)]),
         V,
         "The mask of tea must be a bool array",
     ),
-    "see: target a word": (
+    "views: target a word": (
         lambda r: evaluate.views(r.cnn, [r.item(target="cat")]),
         T,
         "The target of tea must be a whole number",
@@ -840,29 +844,26 @@ CASES = {
     "maps: no views": (lambda r: evaluate.maps(r.cnn, [], ["grad_cam"]), V, "at least one view"),
     "maps: control": (lambda r: evaluate.maps(r.cnn, [], baselines=["blob"]), V, r"not \['blob'\]"),
     "run: no items": (lambda r: r.run([]), V, "one picture at least"),
-    "run: a name twice": (lambda r: r.run([r.item(), r.item()]), V, "results need a name for each"),
-    "run: results as text": (lambda r: r.run(results=r.folder / "r.txt"), V, r"\.csv or \.parquet"),
-    "run: results nowhere": (
-        lambda r: r.run(results=r.folder / "no" / "r.csv"),
-        F,
-        "make it first",
-    ),
-    "run: foreign results": (
-        lambda r: r.run(results=r.file("f.csv", b"a,b\n1,2\n")),
+    "run: a name twice": (lambda r: r.run([r.item(), r.item()]), V, "give each a name of its own"),
+    "run: cache is a file": (
+        lambda r: r.run(cache=r.file("f.csv", b"a,b\n1,2\n")),
         V,
-        "choose another results file",
+        "cache must be a folder",
     ),
-    "run: results are bytes": (
-        lambda r: r.run(results=r.file("g.csv", b"\x00\xff\xfe" * 9)),
-        V,
-        "choose another results file",
+    "run: layer a module": (
+        lambda r: r.run(layer=r.cnn.model),
+        T,
+        "layer must be a name out of cnn.layers",
+    ),
+    "run: items of a generator": (lambda r: r.run(i for i in ()), V, "must be a sequence"),
+    "run: no CNN": (lambda r: batch.run(r.net, [r.item()]), T, "cnn must be a CNN"),
+    "run: least": (lambda r: r.run(least=2), V, "a share from 0 to 1"),
+    "run: target a word": (
+        lambda r: r.run([r.item(target="cat")]),
+        T,
+        "The target of tea must be a whole number",
     ),
     "run: n_jobs 0": (lambda r: r.run(n_jobs=0), V, "-1 for all cores, not 0"),
-    "so_far: nothing yet": (
-        lambda r: batch.so_far(r.folder / "n.csv"),
-        F,
-        "batch.run writes them",
-    ),
     "perturbation: kind": (
         lambda r: evaluate.perturbation(r.cnn, [], {}, "delete"),
         V,
@@ -870,12 +871,6 @@ CASES = {
     ),
     "folder: empty": (lambda r: own_pictures.folder(r.folder), F, "annotations.json is missing"),
     "folder: none": (lambda r: own_pictures.folder(r.folder / "no"), F, "There is no folder"),
-    "pets: split": (lambda r: own_pictures.oxford_pets(r.folder, "val"), V, "'test' or 'trainval'"),
-    "voc: class": (
-        lambda r: own_pictures.voc(r.folder, classes={"zebra": 1}),
-        V,
-        "it has aeroplane",
-    ),
     "lint: a number": (lambda r: report.lint(3), T, "reads a text or a Report"),
     "planted: target": (lambda r: planted.picture(2), V, "0 .disc. or 1"),
     "repeat: one seed": (lambda r: stability.repeat(lambda s: 1, [1]), V, "Two different seeds"),
@@ -1106,11 +1101,6 @@ def test_a_csv_file_may_begin_with_a_byte_order_mark(room):
     files = {"plain.csv": plain, "bom.csv": b"\xef\xbb\xbf" + plain}
     frames = [own_table.read(room.file(name, content)) for name, content in files.items()]
     assert list(frames[1].columns) == ["name", "sex"] and frames[0].equals(frames[1])
-    items = [room.item()]
-    file = room.folder / "results.csv"
-    first = room.run(items, results=file)
-    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())  # somebody saved it with a spreadsheet
-    assert room.run(items, results=file).equals(first)
 
 
 def test_masks_may_be_numbers_that_mean_bools(room):

@@ -6,10 +6,6 @@ import errno
 import itertools
 import os
 import re
-import signal
-import subprocess
-import sys
-import textwrap
 import types
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +17,7 @@ import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
 from support.leftovers import hooks, nothing_left
-from support.tiny import METHODS, Tiny, made
+from support.tiny import METHODS, Tiny
 from torch import nn
 
 from xailab import (
@@ -38,7 +34,7 @@ from xailab import (
 from xailab._utils.interrupts import Interrupted
 from xailab.checks import progress_file
 from xailab.course import notebooks
-from xailab.evaluate import baselines, batch, results
+from xailab.evaluate import baselines
 from xailab.hooks import record, spatial_layers
 from xailab.metrics import faithfulness, tables
 
@@ -257,25 +253,6 @@ def test_a_stopped_lime_explains_from_what_was_answered(rng):
     with pytest.raises(Interrupted, match="Stopped after 0 of 400 images") as stopped:
         lime_image.explain(_stop_after(0, answer), image, n_samples=400, **settings)
     assert stopped.value.partial is None
-
-
-def test_a_stopped_evaluation_has_the_table_of_what_was_finished(tmp_path, monkeypatch):
-    tiny, file, real = Tiny(), tmp_path / "scores.csv", evaluate.views
-
-    def see(cnn, some, least):
-        if some[0].name == "p4":
-            raise KeyboardInterrupt
-        return real(cnn, some, least)
-
-    monkeypatch.setattr(evaluate, "see", see)
-    for place in (None, file):
-        with pytest.raises(Interrupted, match="Stopped after 4 of 7 pictures") as stopped:
-            batch.run(tiny, made(), METHODS, baselines=(), batch_size=2, results=place)
-        assert list(dict.fromkeys(stopped.value.partial["name"])) == ["p0", "p1", "p2", "p3"]
-    pd.testing.assert_frame_equal(batch.so_far(file), stopped.value.partial)
-    monkeypatch.setattr(evaluate, "see", real)
-    whole = batch.run(tiny, made(), METHODS, baselines=(), batch_size=2, results=file)
-    pd.testing.assert_frame_equal(whole[whole["name"] < "p4"], stopped.value.partial)
 
 
 class _StopAt:
@@ -497,21 +474,6 @@ STOPPED = {
     "repeats": Job(
         Mined, 5, lambda net, m: faithfulness.stability(lambda v: _drawn(net, v), BATCH, repeats=m)
     ),
-    "maps": Job(
-        _four_classes,
-        6,
-        lambda cnn, m: evaluate.maps(cnn, VIEWS[:m], METHODS, baselines=BASELINES, batch_size=2),
-    ),
-    "areas": Job(_four_classes, 6, lambda cnn, m: evaluate.perturbation(cnn, VIEWS[:m], HEATS)),
-    "cells": Job(
-        _four_classes,
-        8,
-        lambda cnn, m: evaluate.grid_game(cnn, VIEWS, METHODS, n=2),
-        oracle=lambda m: {
-            k: v[:m]
-            for k, v in evaluate.grid_game(_four_classes(Fuse()), VIEWS, METHODS, n=2).items()
-        },
-    ),
     "images": Job(
         _four_classes,
         9,
@@ -601,6 +563,26 @@ def test_where_half_a_result_would_mislead_a_stop_leaves_none(name, monkeypatch)
         assert type(stopped.value) is KeyboardInterrupt
 
 
+UNKEPT = {
+    "maps": lambda cnn: evaluate.maps(cnn, VIEWS, METHODS, baselines=BASELINES, batch_size=2),
+    "areas": lambda cnn: evaluate.perturbation(cnn, VIEWS, HEATS),
+    "cells": lambda cnn: evaluate.grid_game(cnn, VIEWS, METHODS, n=2),
+}
+
+
+@pytest.mark.parametrize("name", UNKEPT)
+def test_an_interrupted_evaluation_leaves_the_network_as_it_was(name):
+    fuse = Fuse()
+    cnn = _four_classes(fuse)
+    fuse.set(None)
+    UNKEPT[name](cnn)
+    for at in range(fuse.count[0]):
+        fuse.set(at, KeyboardInterrupt)
+        with nothing_left(cnn.model), pytest.raises(KeyboardInterrupt) as stopped:
+            UNKEPT[name](cnn)
+        assert type(stopped.value) is KeyboardInterrupt
+
+
 KERNEL = """
 import sys, time
 import numpy as np
@@ -669,34 +651,6 @@ def full_disk(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-SETTINGS = {"model": "m"}
-
-
-def _frame(names, big=0):
-    return pd.DataFrame(
-        {"name": names, "method": "grad_cam" + "x" * big, "model": "m", "target": 1.0}
-    )
-
-
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_full_disk_leaves_the_old_results_whole(tmp_path, suffix):
-    file = tmp_path / f"r.{suffix}"
-    store = results.Store(file, SETTINGS)
-    store.add(_frame(["a", "b"]))
-    store.finish()
-    old = file.read_bytes()
-    store = results.Store(file, SETTINGS)
-    rng = np.random.default_rng(0)
-    more = _frame([f"n{i}" for i in rng.integers(0, 10**9, 20_000)])
-    with full_disk(4096), pytest.raises(OSError, match=r"could not be written .*make room"):
-        store.add(more)
-    assert file.read_bytes() == old
-    assert not any(p.is_file() for p in (tmp_path / f"r.{suffix}.parts").iterdir())
-    store.finish()  # with room again nothing is lost
-    assert len(results.so_far(file)) == 2 + more["name"].nunique()
-    assert list(tmp_path.iterdir()) == [file]
-
-
 def test_a_full_disk_leaves_the_old_notebook_and_the_old_progress(tmp_path, monkeypatch):
     notebook = notebooks.nbformat.v4.new_notebook(
         cells=[notebooks.nbformat.v4.new_markdown_cell("old")]
@@ -717,83 +671,3 @@ def test_a_full_disk_leaves_the_old_notebook_and_the_old_progress(tmp_path, monk
         tmp_path / "p" / "progress.lock"
     )  # stays, so that nobody waits for a file that was removed
     assert set(files) | {lock} == set(tmp_path.rglob("*")) | {lock}
-
-
-# --- killed in the middle of a write -----------------------------------------------------------
-
-KILLED = textwrap.dedent("""
-    import os, signal, sys
-    import pandas as pd
-    from xailab.evaluate import results
-    real, writes = os.replace, []
-    def replace(a, b):
-        writes.append(b)
-        if len(writes) == int(sys.argv[2]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(a, b)
-    os.replace = replace
-    store = results.Store(sys.argv[1], {"model": "m"})
-    for name in "cde":
-        store.add(pd.DataFrame({"name": [name], "method": "m", "model": "m", "target": 1.0}))
-    store.finish()
-""")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("write", [1, 3, 4])
-def test_a_run_killed_while_it_writes_leaves_old_rows_and_whole_parts(tmp_path, write):
-    """The first and the last part, and the one file of all parts."""
-    file = tmp_path / "r.csv"
-    first = results.Store(file, SETTINGS)
-    first.add(_frame(["a", "b"]))
-    first.finish()
-    old = file.read_bytes()
-    command = [sys.executable, "-c", KILLED, str(file), str(write)]
-    killed = subprocess.run(command, capture_output=True, text=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert file.read_bytes() == old
-    assert sorted(results.so_far(file)["name"]) == ["a", "b", "c", "d", "e"][: 1 + write]
-    again = results.Store(file, SETTINGS)
-    again.add(_frame(["z"]))
-    again.finish()
-    assert sorted(results.so_far(file)["name"]) == [*"abcde"[: 1 + write], "z"]
-    assert list(tmp_path.iterdir()) == [file]  # what the killed run had begun is gone
-
-
-# --- two at once -------------------------------------------------------------------------------
-
-SHARING = textwrap.dedent("""
-    import sys
-    import pandas as pd
-    from xailab.evaluate import results
-    print("ready", flush=True)
-    sys.stdin.readline()
-    for name in sys.argv[2].split():
-        store = results.Store(sys.argv[1], {"model": "m"})
-        store.add(pd.DataFrame({"name": [name, "both"], "method": "m", "model": "m", "target": 1.0}))
-        store.finish()
-""")
-
-
-def test_two_runs_that_share_a_results_file_lose_nothing(tmp_path):
-    file, names = tmp_path / "r.csv", [[f"{who}{i}" for i in range(15)] for who in "ab"]
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", SHARING, str(file), " ".join(own)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for own in names
-    ]
-    for one in runs:
-        assert one.stdout.readline() == "ready\n"
-    for one in runs:
-        one.stdin.write("go\n")
-        one.stdin.flush()
-    for one in runs:
-        _, said = one.communicate(timeout=120)
-        assert one.returncode == 0, said
-    assert sorted(results.so_far(file)["name"]) == sorted(["both", *names[0], *names[1]])
-    assert list(tmp_path.iterdir()) == [file]

@@ -16,6 +16,7 @@ import copy
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -80,14 +81,11 @@ def run(
         joblib.delayed(_batch)(cnn, items[i : i + batch_size], memory, key, settings)
         for i in range(0, len(items), batch_size)
     )
-    rows = []
-    with (
-        joblib.parallel_config(backend=backend, n_jobs=n_jobs),
-        tqdm(total=len(items), unit=" pictures", disable=not progress) as bar,
-    ):
-        for batch in joblib.Parallel(return_as="generator")(jobs):
-            rows += [row for rows_of_item in batch for row in rows_of_item]
-            bar.update(len(batch))
+    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
+        rows_of_items = chain.from_iterable(joblib.Parallel(return_as="generator")(jobs))
+        if progress:
+            rows_of_items = tqdm(rows_of_items, total=len(items), unit=" pictures")
+        rows = [row for rows_of_item in rows_of_items for row in rows_of_item]
     return pd.DataFrame(rows).assign(model=cnn.name, **about)
 
 
