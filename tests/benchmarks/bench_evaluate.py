@@ -104,7 +104,9 @@ def throughput(cnn, photos, views, maps, rounds: int) -> list[tuple[str, ...]]:
             cnn, views, baselines=evaluate.BASELINES
         ),
         "six scores of each of these ten maps": lambda: evaluate.table(maps, views),
-        "evaluate.batch.run: from the file to the table": lambda: batch.run(cnn, photos),
+        "evaluate.batch.run: from the file to the table": lambda: batch.run(
+            cnn, photos, progress=False
+        ),
         "deletion curves of the ten maps, six steps": lambda: evaluate.perturbation(
             cnn, views, maps
         ),

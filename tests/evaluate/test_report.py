@@ -58,12 +58,12 @@ def test_a_complete_report_has_no_findings():
     assert report.lint(report.build(scores(), **SETTINGS)) == []
 
 
-def test_a_report_without_controls_is_found_out():
+def test_a_report_without_baselines_gets_a_finding():
     bare = report.build(scores(methods=("grad_cam", "layer_cam")), **SETTINGS)
     assert [f.rule for f in report.lint(bare)] == ["control"]
 
 
-def test_a_few_pictures_are_too_few():
+def test_few_pictures_get_a_finding():
     assert "few" in {f.rule for f in report.lint(report.build(scores(4), **SETTINGS))}
 
 
@@ -141,7 +141,7 @@ def test_each_thing_left_out_is_named(cut, rule):
 
 
 @pytest.mark.parametrize(
-    ("added", "rule", "mended"),
+    ("added", "rule", "repaired"),
     [
         (" It is the best method.", "paired", " Paired differences (Holm)."),
         (" Paired differences are shown.", "correction", " With Holm's correction."),
@@ -149,10 +149,10 @@ def test_each_thing_left_out_is_named(cut, rule):
         (" This proves it.", "overclaim", None),
     ],
 )
-def test_each_thing_overstated_is_named(added, rule, mended):
+def test_each_thing_overstated_is_named(added, rule, repaired):
     assert rules(COMPLETE + added) == {rule}
-    if mended:
-        assert rules(COMPLETE + added + mended) == set()
+    if repaired:
+        assert rules(COMPLETE + added + repaired) == set()
 
 
 def test_the_linter_reads_texts_only():

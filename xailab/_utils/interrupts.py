@@ -1,4 +1,4 @@
-"""What is left when somebody presses stop."""
+"""The partial result of a long computation that the user interrupts."""
 
 from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
-    """A long computation was stopped; ``partial`` is what it had finished, ready for use, or None.
+    """A long computation was interrupted; ``partial`` is what it had finished, or None.
 
-    In a notebook the stopped cell leaves it as ``sys.last_value.partial``. Scripts that catch
-    KeyboardInterrupt catch this too. Introduced in notebook 04.
+    In a notebook, ``sys.last_value.partial`` gives it after the interrupted cell. Code that catches
+    KeyboardInterrupt catches this too.
     """
 
     def __init__(self, message: str, partial: Any):
@@ -25,10 +25,10 @@ class Interrupted(KeyboardInterrupt):
 def stoppable(
     done: Sized, total: int, things: str, result: Callable[[], Any], least: int = 1
 ) -> Iterator[None]:
-    """Inside it a stop becomes ``Interrupted``, "Stopped after len(done) of total things".
+    """Inside it a KeyboardInterrupt becomes ``Interrupted``: "Stopped after len(done) of total things".
 
-    done: what the code inside fills, one entry a finished thing, each added in one step. result(): what
-    they amount to, as a call with so few things would have returned it; not asked below ``least``.
+    done: what the code inside fills, one entry per finished thing. result(): the value that a call with
+    only these things would have returned; not called for fewer than ``least``.
     """
     try:
         yield

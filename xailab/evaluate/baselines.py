@@ -1,7 +1,7 @@
-"""Heat maps that know little or nothing: what every explanation must be compared with.
+"""Baseline maps, with which every explanation must be compared. All are in [0, 1].
 
-random_map knows nothing, centre_blob only that photographers aim, edge_map only the picture and
-not the network; input_gradient knows the network but not its layers. All are in [0, 1].
+random_map uses nothing, centre_blob only that objects tend to be in the centre, edge_map only the
+picture and not the network, input_gradient the network but not its layers.
 """
 
 import numpy as np
@@ -16,20 +16,20 @@ from .._utils.validation import check_int, check_random_state
 def random_map(shape: tuple[int, int], seed: int = 0, cells: int = 7) -> np.ndarray:
     """(H, W): cells x cells uniform random numbers, upsampled as a class activation map is.
 
-    As coarse as a real map, so that only knowledge makes a difference. Notebook 06.
+    As coarse as a class activation map, so that only what it knows makes a difference.
     """
     raw = torch.from_numpy(check_random_state(seed).random((1, check_int("cells", cells), cells)))
     return cam.normalise(cam.upsample(raw, shape))[0].numpy()
 
 
 def centre_blob(shape: tuple[int, int], width: float = 0.25) -> np.ndarray:
-    """(H, W): exp(-d^2 / 2 width^2), d the distance to the centre in units of the sides. Notebook 06."""
+    """(H, W): exp(-d^2 / 2 width^2), d the distance to the centre in units of the sides."""
     y, x = (np.linspace(-0.5, 0.5, n) for n in shape)
     return np.exp(-(y[:, None] ** 2 + x**2) / (2 * width**2))
 
 
 def edge_map(image: np.ndarray, blur: float = 4.0) -> np.ndarray:
-    """(H, W): Sobel edge strength of the grey picture (H, W, 3), blurred; no network. Notebook 06."""
+    """(H, W): Sobel edge strength of the grey picture (H, W, 3), blurred; no network."""
     grey = np.asarray(image, dtype=float).mean(2)
     edges = ndimage.gaussian_filter(np.hypot(ndimage.sobel(grey, 0), ndimage.sobel(grey, 1)), blur)
     return edges / (edges.max() or 1)
@@ -40,7 +40,7 @@ def input_gradient(
 ) -> np.ndarray:
     """(B, H, W): the largest |dS/dx| over the colours at every pixel, blurred; S the logit.
 
-    x: (B, 3, H, W). target: (B,) class indices. Simonyan et al. 2014. Notebook 06.
+    x: (B, 3, H, W). target: (B,) class indices. Simonyan et al. 2014.
     """
     model = network(model)
     picture_batch(x, model)

@@ -1,6 +1,6 @@
-"""A report of one's own evaluation, and a linter that says what a report leaves out.
+"""A report of an evaluation, and a linter that says what a report leaves out.
 
-``build`` makes a card from a table of scores; ``lint`` reads any text, the card's or a student's own.
+``build`` makes a report from a table of scores; ``lint`` reads a report or any other text.
 """
 
 import html
@@ -17,7 +17,7 @@ from . import BASELINES
 
 
 class Finding(NamedTuple):
-    """Something a report should say and does not, or says and should not. Notebook 07."""
+    """Something that a report should say and does not, or says and should not."""
 
     rule: str
     message: str
@@ -25,7 +25,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """An evaluation with all that is needed to judge and repeat it. Notebook 07.
+    """An evaluation with all that is needed to judge and repeat it.
 
     facts: name -> text. tables: title -> DataFrame of texts.
     """
@@ -35,7 +35,7 @@ class Report:
     tables: dict[str, pd.DataFrame]
 
     def markdown(self) -> str:
-        """The report as a Markdown card."""
+        """The report as Markdown."""
         lines = [f"# {self.title}", ""]
         lines += [f"- **{name}**: {text}" for name, text in self.facts.items()]
         for title, table in self.tables.items():
@@ -55,7 +55,7 @@ class Report:
         return "\n".join(lines) + "\n"
 
     def html(self) -> str:
-        """The report as a HTML card that stands alone; everything in it is escaped."""
+        """The report as one HTML page; everything in it is escaped."""
         facts = "".join(
             f"<dt><b>{html.escape(n)}</b></dt><dd>{html.escape(t)}</dd>"
             for n, t in self.facts.items()
@@ -94,12 +94,21 @@ def build(
     columns: Sequence[str] = ("saliency", "iou", "recall", "precision", "pointing"),
     seed: int = 0,
 ) -> Report:
-    """A report of a table as ``evaluate.table`` or ``evaluate.run`` makes it.
+    """A report of a table as ``evaluate.table`` or ``evaluate.batch.run`` makes it.
 
-    threshold_from: how the threshold was chosen, as "fixed in advance" or "held-out photos".
-    pictures: what was measured on; selection: how the pictures were chosen. Methods are compared
-    in pairs by IoU, with Holm's correction. A single picture gets a warning and no interval.
-    Raises ValueError for an empty table or columns that it does not have. Notebook 07.
+    Methods are compared in pairs by IoU, with Holm's correction. A single picture gets a warning
+    and no interval.
+
+    Parameters
+    ----------
+    scores : the table
+    title, model, layer, score, limits : texts; score says what is explained
+    threshold : the share of each map's maximum above which a pixel counts as marked
+    threshold_from : how the threshold was chosen, such as "fixed in advance" or "held-out photos"
+    pictures : what was measured on
+    selection : how the pictures were chosen
+    columns : which scores the report shows
+    seed : of the bootstrap
     """
     missing = [c for c in ("name", "method", *columns) if c not in scores]
     if missing or scores.empty:
@@ -108,7 +117,7 @@ def build(
     methods = list(dict.fromkeys(scores["method"]))
     used = [c for c in BASELINES if c in methods]
     if n == 1:
-        warnings.warn("One picture: no interval can be given, and nothing ranked.", stacklevel=2)
+        warnings.warn("One picture: no interval can be given, and no method ranked.", stacklevel=2)
     facts = {
         "Pictures": f"{pictures}; n = {n}",
         "Selection": selection,
@@ -132,7 +141,7 @@ def build(
             {m: wide[m].to_numpy() for m in methods if m not in used}, seed=seed
         )
         if len(pairs):
-            told = pairs["significant"].map({True: "yes", False: "no"})
+            significant = pairs["significant"].map({True: "yes", False: "no"})
             tables["Paired differences in IoU, Holm-corrected"] = pd.DataFrame(
                 {
                     "difference": [
@@ -141,7 +150,7 @@ def build(
                             pairs["difference"], pairs["low"], pairs["high"], strict=True
                         )
                     ],
-                    "told apart": told.to_numpy(),
+                    "significant": significant.to_numpy(),
                 },
                 index=pairs.index,
             )
@@ -159,7 +168,8 @@ def _cell(values: pd.Series, seed: int) -> str:
 
 _N = re.compile(r"\bn\s*=\s*(\d+)", re.I)
 _BETTER = r"\b(better|best|outperform\w*|beats?|superior|strongest|ahead|winner|leads?)\b"
-_NEEDED = (  # rule, what must appear, what to say when it does not
+# rule, what must appear, what to say when it does not
+_NEEDED = (
     ("n", r"\bn\s*=\s*\d+|\b\d+ (photos|images|pictures)\b", "Say how many pictures: n = ..."),
     (
         "interval",
@@ -235,11 +245,10 @@ _NEEDED_OF_A_TABLE = (
 
 
 def lint(text: str | Report, about: str = "pictures") -> list[Finding]:
-    """What a report of explanations leaves out or overstates; an empty list is a clean bill.
+    """What a report of explanations leaves out or overstates; an empty list means: nothing found.
 
-    about: "pictures" for heat maps (notebook 07), "table" for attributions of rows (notebook 13).
-    The linter reads words and numbers, not truth: it finds what is missing, not what is wrong.
-    Raises TypeError for anything but a text or a Report, ValueError for another ``about``.
+    about: "pictures" for heat maps, "table" for attributions of rows. The linter reads words and
+    numbers: it finds what is missing, not what is wrong.
 
     >>> [finding.rule for finding in lint("Grad-CAM is always best.")][-1]
     'overclaim'
