@@ -1,29 +1,30 @@
-"""What the doors of the package check first; one sentence for what does not fit.
-
-Every function returns its value in the form that the formulas want, or raises a TypeError or
-ValueError that says what to pass instead. Nothing here needs a neural network library.
+"""Checks of plain values, made at the public entries: the value in the form the formulas need,
+or a TypeError or ValueError that says what to pass instead.
 """
 
 import operator
+import reprlib
 from collections.abc import Callable
 
 import numpy as np
 
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 60
 
-def truncated(value: object, length: int = 60) -> str:
-    """A value as it may stand in a sentence: its repr on one line, cut where it is long.
 
-    >>> short("half")
+def truncated(value: object) -> str:
+    """A value as it may stand in a sentence: its repr on one line, shortened where it is long.
+
+    >>> truncated("half")
     "'half'"
     """
-    text = " ".join(repr(value).split())
-    return text if len(text) <= length else text[: length - 3] + "..."
+    return " ".join(_repr.repr(value).split())
 
 
 def check_int(name: str, value: object, least: int | None = 1, most: int | None = None) -> int:
-    """A whole number from ``least`` to ``most``, None for no bound. Raises TypeError and ValueError.
+    """A whole number from ``least`` to ``most``; None is no bound.
 
-    >>> count("steps", np.int64(3))
+    >>> check_int("steps", np.int64(3))
     3
     """
     try:
@@ -37,15 +38,12 @@ def check_int(name: str, value: object, least: int | None = 1, most: int | None 
 
 
 def check_random_state(seed: object) -> np.random.Generator:
-    """A random generator of its own from a whole number >= 0; the global one is left alone."""
+    """A new random generator from a whole number >= 0; NumPy's global state is not touched."""
     return np.random.default_rng(check_int("seed", seed, least=0))
 
 
 def check_array(name: str, values: object) -> np.ndarray:
-    """An array of floats; tensors on a CPU and lists of numbers are taken too.
-
-    Raises ValueError for text, ragged lists, and what lies on another device.
-    """
+    """An array of floats, from an array, nested lists or a tensor on the CPU."""
     device = getattr(values, "device", "cpu")
     if str(device) != "cpu":
         raise ValueError(f"{name} lies on {device}; pass {name}.cpu() or a NumPy array.")
@@ -55,19 +53,20 @@ def check_array(name: str, values: object) -> np.ndarray:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise ValueError(
-            f"{name} must hold numbers only, in rows of one length; own_table.encode(frame) makes "
-            "codes of a table's text."
+            f"{name} must hold numbers only, in rows of one length; own_table.encode(frame) turns "
+            "a table's text into codes."
         ) from None
 
 
 def check_mask(mask: object, name: str = "The mask") -> np.ndarray:
-    """A bool array, True on the object; whole numbers 0 and 1 (or 0 and 255) are taken for bools.
+    """A bool array, True on the object; numbers 0 and 1 (or 0 and 255) are taken for bools.
 
-    Raises ValueError for shares, labels and text, which would all count as True.
+    Fractions, labels and text are refused: all of them would count as True.
     """
     try:
         array = np.asarray(mask)
-    except (TypeError, ValueError, RuntimeError):  # ragged, or on another device
+    except (TypeError, ValueError, RuntimeError):
+        # ragged lists, or a tensor on another device
         array = np.array(None)
     if array.dtype == bool:
         return array
@@ -76,13 +75,13 @@ def check_mask(mask: object, name: str = "The mask") -> np.ndarray:
             if ((array == 0) | (array == top)).all():
                 return array != 0
     raise ValueError(
-        f"{name} must be a bool array, True on the object; mask > 0.5 makes one of shares, "
+        f"{name} must be a bool array, True on the object; mask > 0.5 makes one of fractions, "
         "mask == label one of labels."
     )
 
 
 def check_callable(name: str, value: object, example: str) -> Callable:
-    """Something that can be called. Raises TypeError with an example of it."""
+    """A function; ``example`` shows one in the error message."""
     if not callable(value):
         raise TypeError(f"{name} must be a function such as {example}, not {truncated(value)}.")
     return value
