@@ -1,4 +1,4 @@
-"""Looking inside a network: what one layer returned, its gradient, and the tail behind it."""
+"""A look inside a network: the output of one layer, its gradient, and the tail behind it."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -15,8 +15,7 @@ from .tape import Tape
 def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     """The layer as a module; ``layer`` is that module or its dotted name ("layer4.2.conv3").
 
-    Raises ValueError for a name or module that is not in the model; near names are offered.
-    Notebook 05.
+    A name or module that is not in the model is a ValueError that offers similar names.
     """
     return _find(network(model), layer)[1]
 
@@ -39,11 +38,12 @@ def _find(model: nn.Module, layer: nn.Module | str) -> tuple[list[str], nn.Modul
 
 
 class Record:
-    """What ``record`` saw: ``activations`` and ``gradients`` of one layer, and the tail behind it.
+    """What ``record`` saw of one layer of ``model``.
 
-    model: the network. activations: what the layer returned, detached, for a convolution (B, K, h, w).
+    activations: the layer's output, detached, for a convolution (B, K, h, w).
     gradients: d(score) / d(activations), of the same shape.
-    tail(edited): the model's output had the layer returned ``edited`` instead. Notebook 05.
+    output, tail(edited): what the model returned, and what it would have returned had the layer's
+    output been ``edited``; both need ``record(..., tape=True)``.
     """
 
     def __init__(self, model: nn.Module, name: str):
@@ -55,7 +55,7 @@ class Record:
 
     @property
     def activations(self) -> torch.Tensor:
-        """What the layer returned, detached. Raises RuntimeError when it did not run."""
+        """The layer's output, detached. Raises RuntimeError when the layer did not run."""
         if self._leaf is None:
             raise RuntimeError(
                 f"The layer {self._name!r} did not run; call the model inside `with record(...)`, "
@@ -65,8 +65,10 @@ class Record:
 
     @property
     def gradients(self) -> torch.Tensor:
-        """d(score) / d(activations). Raises RuntimeError when nothing was run backward."""
-        gradients = self._gradients if self._gradients is not None else self._leaf_gradient()
+        """d(score) / d(activations). Raises RuntimeError before a backward pass."""
+        gradients = self._gradients
+        if gradients is None:
+            gradients = self.activations.grad if self._leaf is None else self._leaf.grad
         if gradients is None:
             raise RuntimeError(
                 f"There are no gradients for the layer {self._name!r} yet; call "
@@ -74,12 +76,12 @@ class Record:
             )
         return gradients
 
-    def _leaf_gradient(self) -> torch.Tensor | None:
-        return self.activations.grad if self._leaf is None else self._leaf.grad
-
     def backward(self, score: torch.Tensor) -> torch.Tensor:
-        """The gradients of a score (summed over the batch) at the layer; stops there, touches no
-        parameter's ``.grad``. Raises RuntimeError when the score does not depend on the layer."""
+        """The gradients of a score (summed over the batch) at the layer.
+
+        The backward pass stops at the layer and touches no parameter's ``.grad``. Raises
+        RuntimeError when the score does not depend on the layer.
+        """
         leaf = self._leaf if self._leaf is not None else self.activations
         if not score.requires_grad:
             raise RuntimeError(
@@ -91,6 +93,16 @@ class Record:
         self._gradients = gradients.detach()
         return self._gradients
 
+    @property
+    def output(self) -> torch.Tensor:
+        """What the model returned, detached."""
+        return self._taped().output
+
+    def _taped(self) -> Tape:
+        if self._tape is None:
+            raise RuntimeError("There is no tape to replay; use record(model, layer, tape=True).")
+        return self._tape
+
     def tail(
         self,
         edited: torch.Tensor,
@@ -99,20 +111,28 @@ class Record:
         answers: Mapping[nn.Module, torch.Tensor] | None = None,
         copy: bool = True,
     ) -> torch.Tensor:
-        """The model's output for edited activations (n, K, h, w) of input ``row``; no gradients.
+        """The model's output for edited activations of one input, without gradients.
 
-        Only the part of the network behind the layer runs: every module that had finished
-        before the layer is answered from the tape. answers: what modules behind the layer are to
-        answer instead of running, at their first call. copy: False hands these tensors themselves
-        on, and a ReLU in place may write into them. Needs record(..., tape=True).
-        Raises RuntimeError when the network does not give the recorded output again.
+        Only the part of the network behind the layer runs: the outputs of the modules that had
+        finished before the layer come from the tape. Raises RuntimeError when a replay of the
+        recorded activations does not give the recorded output.
+
+        Parameters
+        ----------
+        edited : tensor (n, K, h, w)
+            What the layer is to return instead, n variants.
+        row : int
+            The input of the recorded batch that they belong to.
+        answers : mapping of nn.Module to tensor, optional
+            What modules behind the layer are to return at their first call instead of running.
+        copy : bool
+            False passes on these tensors themselves; a ReLU in place may then write into them.
         """
-        if self._tape is None:
-            raise RuntimeError("There is no tape to replay; use record(model, layer, tape=True).")
-        given = {self._tape.layer: edited, **(answers or {})}
+        tape = self._taped()
+        given = {tape.layer: edited, **(answers or {})}
         if copy:
             given = {module: value.clone() for module, value in given.items()}
-        return self._tape.replay(self.activations, given, row)
+        return tape.replay(self.activations, given, row)
 
 
 @contextmanager
@@ -124,15 +144,13 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
         score.sum().backward()
     rec.activations, rec.gradients
 
-    The layer's output is cut off from what came before and made the start of the graph, and
-    a copy is handed on: backward costs only the part behind the layer, and an in-place ReLU that
+    The layer's output is detached and made the start of the graph, and a copy goes on through the
+    network: the backward pass costs only the part behind the layer, and an in-place ReLU that
     follows cannot change the record. Gradients flow also under no_grad and inference_mode.
-    Parameters ask for no gradients meanwhile; hooks and flags are put back on leaving, also
-    after an error. With ``tape=True`` the record can also run the tail alone (``rec.tail``).
+    Inside, parameters do not require gradients; hooks and flags are restored on leaving, also
+    after an error. tape=True: the record can also run the tail alone (``rec.tail``).
     Raises ValueError for an unknown layer or one that runs twice, TypeError when the layer
     returns something other than one tensor.
-
-    Introduced in notebook 05.
     """
     model = network(model)
     names, module, parts = _find(model, layer)
@@ -150,14 +168,14 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
         if rec._leaf is not None:
             raise ValueError(
                 f"The layer {name!r} ran twice: either the model uses it in several places (choose "
-                "another layer), or it was called twice (use one `with record(...)` a call)."
+                "another layer), or it was called twice (use one `with record(...)` per call)."
             )
         rec._leaf = output.detach().requires_grad_()
         return rec._leaf.clone()
 
     def cut_off(_module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-        # inputs made in inference mode may not enter a graph, and those that ask for a gradient
-        # would have one built for the front of the network
+        # Inputs made in inference mode may not enter a graph; those that require a gradient
+        # would get one built for the front of the network.
         return tree_map(
             lambda v: (v.clone() if v.is_inference() else v.detach()) if torch.is_tensor(v) else v,
             (args, kwargs),
@@ -166,7 +184,8 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        own = (p for part in parts for p in part._parameters.values())  # no walk of its own
+        # The modules are known already: model.parameters() would walk the network again.
+        own = (p for part in parts for p in part._parameters.values())
         for parameter in [p for p in own if p is not None and p.requires_grad]:
             parameter.requires_grad_(False)
             stack.callback(parameter.requires_grad_, True)
@@ -178,17 +197,15 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
         yield rec
 
 
-def spatial_layers(
-    model: nn.Module, x: torch.Tensor, depth: int = 2
-) -> dict[str, tuple[int, int, int]]:
+def spatial_layers(model: nn.Module, x: torch.Tensor) -> dict[str, tuple[int, int, int]]:
     """Layers that return (B, K, h, w) maps with h, w > 1, in the order they run: name -> (K, h, w).
 
-    x: an input of the model. depth: how many dots deep to look (layer4.2 is 2). Notebook 05.
+    x: an input of the model. Names have at most one dot ("layer4.2").
     """
     found: dict[str, tuple[int, int, int]] = {}
     with ExitStack() as stack:
         for name, module in model.named_modules():
-            if name and name.count(".") < depth:
+            if name and name.count(".") < 2:
 
                 def note(_module, _inputs, output, name=name):
                     if torch.is_tensor(output) and output.ndim == 4 and min(output.shape[2:]) > 1:

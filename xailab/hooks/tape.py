@@ -1,4 +1,4 @@
-"""The tape behind ``hooks.record``: run a network again from one of its layers on, and not before it."""
+"""The tape behind ``hooks.record``: a network runs again from one of its layers on."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,26 +8,31 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+# Kept outputs as views of one row, as copies of it, or not used at all.
 WAYS = ("shared", "copied", "afresh")
 
 
 class Tape:
-    """What had finished before the layer ran, to answer from when the network runs once more.
+    """The outputs of the modules that finished before the layer ran, to be returned in a replay.
 
-    Watched are the modules around the layer and those that they call; of modules inside a finished
-    one nothing is kept, since the outer one's answer will do. Whatever is not on the tape runs
-    again, so a short tape costs time, never exactness.
+    Watched are the modules around the layer and those that they call. Nothing is kept of modules
+    inside a finished one: the output of the outer module is enough. Whatever is not on the tape
+    runs again, so a short tape costs time, never exactness.
     """
 
     def __init__(self, model: nn.Module, layer: nn.Module):
         self.model, self.layer = model, layer
         self.inputs: tuple[tuple, dict] = ((), {})
-        self.output: object = None
-        self.answers: list[tuple[nn.Module, object]] = []  # in the order of the calls
+        self._output: object = None
+        # The finished modules and their outputs, in the order of the calls.
+        self.answers: list[tuple[nn.Module, object]] = []
         self.replaying = False
-        self._calls: list[tuple[nn.Module, int]] = []  # running, and the tape's length at its start
-        self._done = False  # whether the layer has run
-        self._way: str | None = None  # one of WAYS, found at the first replay
+        # The running modules, each with the tape's length at its start.
+        self._calls: list[tuple[nn.Module, int]] = []
+        # Whether the layer has run.
+        self._done = False
+        # One of WAYS, found at the first replay.
+        self._way: str | None = None
 
     def watch(self, names: list[str], stack: ExitStack) -> None:
         paths = [name.split(".") for name in names]
@@ -53,31 +58,41 @@ class Tape:
             return
         start = self._calls.pop()[1]
         if module is self.model:
-            self.output = _copied(output)
+            self._output = _copied(output)
         elif self._calls and not self._done:
             del self.answers[start:]
-            # in a sequence only the next part gets it, and that is answered too, or is the layer
+            # In a Sequential only the next module reads it, which is kept too or is the layer.
             passed_on = type(self._calls[-1][0]).forward is nn.Sequential.forward
             self.answers.append((module, (_blank if passed_on else _copied)(output)))
 
-    def replay(self, A: torch.Tensor, given: dict, row: int) -> torch.Tensor:
-        """The output for input ``row`` had the modules in ``given`` answered what stands there."""
-        if self.output is None:
+    @property
+    def output(self) -> torch.Tensor:
+        """What the model returned."""
+        self._check_called()
+        return tree_map(lambda v: v.value if isinstance(v, _Kept) else v, self._output)
+
+    def _check_called(self) -> None:
+        if self._output is None:
             raise RuntimeError(
                 "The tape holds no call of the model; call the model itself, not a part of it, "
                 "inside `with record(...)`."
             )
+
+    def replay(self, A: torch.Tensor, given: dict, row: int) -> torch.Tensor:
+        """The output for input ``row``, had each module in ``given`` returned its value there."""
+        self._check_called()
         if self._way is None:
             self._way = self._find_way(A, row)
         return self._run(self._way, given, row)
 
     def _find_way(self, A: torch.Tensor, row: int) -> str:
-        """The cheapest way to run again that gives what the network gave: measured, not believed.
+        """The cheapest of WAYS whose replay gives the recorded output.
 
-        Taped rows are shown n times without copying them, unless the model writes into them
-        (out += identity); and nothing is taken from the tape where that cannot be right, for
-        instance because an output has no batch axis although its length is the batch's.
+        Kept rows are repeated without copying them, unless the model writes into them
+        (out += identity). Nothing is taken from the tape where that cannot be right, for
+        instance where an output is as long as the batch but has no batch axis.
         """
+        recorded = _rows(self._output, row, 2, self._batch, "shared")
         problem = None
         for way in WAYS:
             try:
@@ -85,26 +100,12 @@ class Tape:
             except (RuntimeError, ValueError) as error:
                 problem = error
                 continue
-            if self._is_recorded(again, row):
+            if _same(again, recorded):
                 return way
         raise RuntimeError(
             "Run again from the layer, the network does not give the same output; the tail needs "
-            "a model that answers every input by itself and leaves nothing to chance "
-            "(model.eval())."
+            "a model that treats every input by itself and has no random part (model.eval())."
         ) from problem
-
-    def _is_recorded(self, again: object, row: int) -> bool:
-        recorded = tree_leaves(_rows(self.output, row, 2, self._batch, "shared"))
-        pairs = [
-            (a, b)
-            for a, b in zip(tree_leaves(again), recorded, strict=False)
-            if torch.is_tensor(a) and torch.is_tensor(b)
-        ]
-        return bool(pairs) and all(
-            a.shape == b.shape
-            and float((a - b).abs().max()) <= torch.finfo(b.dtype).eps ** 0.5 * float(b.abs().max())
-            for a, b in pairs
-        )
 
     @property
     def _batch(self) -> int:
@@ -117,15 +118,15 @@ class Tape:
         def rows(values):
             return _rows(values, row, n, self._batch, way)
 
-        queues: dict[nn.Module, list] = {}
+        waiting: dict[nn.Module, list] = {}
         for module, output in self.answers if way != "afresh" else ():
-            queues.setdefault(module, []).append(partial(rows, output))
+            waiting.setdefault(module, []).append(partial(rows, output))
         for module, output in given.items():
-            queues.setdefault(module, []).append(partial(_itself, output))
+            waiting.setdefault(module, []).append(lambda output=output: output)
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
-            for module, waiting in queues.items():
-                _shadow(stack, module, waiting)
+            for module, outputs in waiting.items():
+                _shadow(stack, module, outputs)
             stack.callback(setattr, self, "replaying", False)
             self.replaying = True
             args, kwargs = rows(self.inputs)
@@ -133,7 +134,7 @@ class Tape:
 
 
 def _called_by(module: nn.Module) -> set[nn.Module]:
-    """The parts of a module that it can call; those that cannot run (lists) are looked into."""
+    """The modules that a module can call; containers without a forward (lists) are opened."""
     called = set()
     for child in module.children():
         runs = getattr(child.forward, "__func__", None) is not nn.Module.forward
@@ -143,23 +144,25 @@ def _called_by(module: nn.Module) -> set[nn.Module]:
 
 @dataclass(frozen=True)
 class _Kept:
+    """A tensor on the tape: values of other kinds stay as they are."""
+
     value: torch.Tensor
 
 
 def _copied(values):
-    """A copy of every tensor in ``values``: code further on may write into the tensor itself."""
+    """A copy of every tensor in ``values``: later code may write into the tensor itself."""
     return tree_map(lambda v: _Kept(v.detach().clone()) if torch.is_tensor(v) else v, values)
 
 
 def _blank(values):
-    """In place of every tensor in ``values`` one of the same shape that takes no memory."""
+    """A tensor of the same shape that takes no memory, in place of each one in ``values``."""
     return tree_map(
         lambda v: _Kept(v.new_zeros(()).expand(v.shape)) if torch.is_tensor(v) else v, values
     )
 
 
 def _rows(values, row: int, n: int, batch: int, way: str):
-    """Row ``row`` of every kept tensor n times; a tensor without the batch axis as it is."""
+    """Row ``row`` of every kept tensor, n times; a tensor without the batch axis unchanged."""
 
     def repeat(kept):
         if not isinstance(kept, _Kept):
@@ -172,19 +175,30 @@ def _rows(values, row: int, n: int, batch: int, way: str):
     return tree_map(repeat, values)
 
 
-def _itself(value):
-    return value
-
-
-def _shadow(stack: ExitStack, module: nn.Module, waiting: list) -> None:
-    """Let ``module`` answer what is ``waiting``, then run as usual again."""
-    own = module.forward
-    had = "forward" in vars(module)
-
-    def answer(*args, **kwargs):
-        return waiting.pop(0)() if waiting else own(*args, **kwargs)
-
-    module.forward = answer
-    stack.callback(setattr, module, "forward", own) if had else stack.callback(
-        vars(module).pop, "forward"
+def _same(again: object, recorded: object) -> bool:
+    """Whether the tensors in both agree, up to the square root of the rounding error."""
+    pairs = [
+        (a, b)
+        for a, b in zip(tree_leaves(again), tree_leaves(recorded), strict=False)
+        if torch.is_tensor(a) and torch.is_tensor(b)
+    ]
+    return bool(pairs) and all(
+        a.shape == b.shape
+        and float((a - b).abs().max()) <= torch.finfo(b.dtype).eps ** 0.5 * float(b.abs().max())
+        for a, b in pairs
     )
+
+
+def _shadow(stack: ExitStack, module: nn.Module, outputs: list) -> None:
+    """Let the next calls of ``module`` return these outputs; then it runs as usual again."""
+    own = module.forward
+    had_own = "forward" in vars(module)
+
+    def forward(*args, **kwargs):
+        return outputs.pop(0)() if outputs else own(*args, **kwargs)
+
+    module.forward = forward
+    if had_own:
+        stack.callback(setattr, module, "forward", own)
+    else:
+        stack.callback(vars(module).pop, "forward")
