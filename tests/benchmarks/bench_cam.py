@@ -163,14 +163,13 @@ def our_weights(net, x, layer: str, target: int, closed_form: bool) -> torch.Ten
     with hooks.record(net, layer, tape=True) as rec:
         logits = net(x)
     score = logits.detach()[:, target]
-    if closed_form:
-        try:
-            w, _ = cam.gap_linear_head(net, rec.activations, logits)
-            scores = score[:, None] - w[[target]] * rec.activations.mean((2, 3))
-            return cam.ablation_weights(score, scores)[0]
-        except ValueError:
-            pass
-    scores = ablation.ablated_scores(rec, [target], closed_form=closed_form)
+    if not closed_form:
+        return cam.ablation_weights(score, ablation.tail_scores(rec, 0, target)[None])[0]
+    try:
+        w, _ = cam.gap_linear_head(net, rec.activations, logits)
+        scores = score[:, None] - w[[target]] * rec.activations.mean((2, 3))
+    except ValueError:
+        scores = ablation.ablated_scores(rec, [target])
     return cam.ablation_weights(score, scores)[0]
 
 
@@ -245,9 +244,7 @@ def growth_rows() -> list[tuple[str, ...]]:
             target = int(net(x).argmax())
         A = rec.activations
         tail = in_turns({"": lambda rec=rec, A=A: rec.tail(A)}, 3)[""].median
-        whole, _ = timed(
-            lambda rec=rec, t=target: ablation.ablated_scores(rec, [t], closed_form=False)
-        )
+        whole, _ = timed(lambda rec=rec, t=target: ablation.tail_scores(rec, 0, t))
         rows.append(
             (
                 layer,

@@ -1,4 +1,4 @@
-"""S_k, the score without channel k: short cuts and tails against the whole network run with a hook."""
+"""S_k, the score without channel k, against the whole network run with a hook."""
 
 from functools import partial
 
@@ -45,15 +45,17 @@ def recorded(model, x, layer):
 
 
 @pytest.mark.parametrize(("name", "layer"), PAIRS)
-def test_the_scores_are_those_of_the_whole_network_run_once_a_channel(name, layer):
-    alone = name == "data_dependent"  # it decides by the mean over its batch
+def test_the_scores_are_those_of_the_whole_network_run_once_per_channel(name, layer, monkeypatch):
+    # data_dependent decides by the mean over its batch: one input and one channel at a time
+    alone = name == "data_dependent"
+    monkeypatch.setattr(ablation, "BUFFER", 1 if alone else ablation.BUFFER)
     model, target = network(name).double(), [1] if alone else [1, 3]
     x = torch.randn(len(target), 3, 32, 32, dtype=torch.float64)
     some, expected = brute_force(model, x, layer, target)
     rec = recorded(model, x, layer)
-    got = ablation.ablated_scores(rec, target, batch_size=1 if alone else None)
+    got = ablation.tail_scores(rec, 0, 1)[None] if alone else ablation.ablated_scores(rec, target)
     torch.testing.assert_close(got[:, some], expected, rtol=0, atol=1e-11)
-    assert expected.std(1).min() > 1e-4, "no channel matters: no test"
+    assert expected.std(1).min() > 1e-4, "no channel matters: nothing is tested"
 
 
 TOKENS = [
@@ -74,11 +76,11 @@ def test_channels_of_tokens_are_zeroed_at_the_places_of_the_map_only(name, layer
     assert expected.std(1).min() > 1e-4
 
 
-# --- the short cut of flatten + linear ---------------------------------------------------------
+# --- the shortcut of flatten + linear ----------------------------------------------------------
 
 
 def heads():
-    """name -> (what stands behind a convolution with 4 channels, whether the short cut holds)."""
+    """name -> (what stands behind a convolution with 4 channels, whether the shortcut holds)."""
     end = [nn.Flatten(), nn.Linear(16, 7), nn.ReLU(True), nn.Linear(7, 5)]
     return {
         "vgg": ([nn.ReLU(True), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(2), *end], True),
@@ -93,11 +95,12 @@ def heads():
 
 
 @pytest.mark.parametrize("name", heads())
-def test_the_short_cut_is_taken_where_it_holds_and_gives_all_classes_exactly(name):
+def test_the_shortcut_is_taken_where_it_holds_and_is_exact_for_every_class(name):
     layers, holds = heads()[name]
     model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), *layers).double().eval()
     for norm in (m for m in model if isinstance(m, nn.BatchNorm2d)):
-        nn.init.normal_(norm.bias)  # a channel of zeros does not stay zero
+        # With a bias, a channel of zeros does not stay zero.
+        nn.init.normal_(norm.bias)
     x = torch.randn(1, 3, 4, 4, dtype=torch.float64)
     short = ablation.linear_entry(recorded(model, x, "0"))
     assert (short is not None) == holds
@@ -110,7 +113,7 @@ def test_the_short_cut_is_taken_where_it_holds_and_gives_all_classes_exactly(nam
 
 
 class Around(nn.Module):
-    """A second way from the maps to the scores, past the linear layer that looks like the first."""
+    """A second path from the maps to the scores, around the linear layer that looks like the first."""
 
     def __init__(self):
         super().__init__()
@@ -121,7 +124,7 @@ class Around(nn.Module):
         return self.a(maps.flatten(1)) + maps.amax((2, 3)).sum(1, keepdim=True)
 
 
-def test_the_short_cut_is_refused_where_a_second_way_leads_to_the_scores():
+def test_the_shortcut_is_not_taken_where_a_second_path_leads_to_the_scores():
     model, x = Around().eval(), torch.randn(1, 3, 4, 4)
     rec = recorded(model, x, "conv")
     assert ablation.linear_entry(rec) is None
@@ -130,23 +133,25 @@ def test_the_short_cut_is_refused_where_a_second_way_leads_to_the_scores():
     torch.testing.assert_close(got[:, some], expected)
 
 
-def test_the_short_cut_and_the_tail_agree_on_a_vgg_and_leave_the_record_alone():
+def test_the_shortcut_and_the_tail_agree_on_a_vgg_and_leave_the_record_unchanged(monkeypatch):
     model, x = SmallVGG().eval(), torch.randn(2, 3, 32, 32)
     rec = recorded(model, x, "features.3")
     before = rec.activations.clone()
     short = ablation.ablated_scores(rec, [0, 4])
-    tail = ablation.ablated_scores(rec, [0, 4], closed_form=False, batch_size=3)
+    # three channels at a time
+    monkeypatch.setattr(ablation, "BUFFER", 3 * before[:1].numel() * before.element_size())
+    tail = torch.stack([ablation.tail_scores(rec, row, c) for row, c in enumerate([0, 4])])
     torch.testing.assert_close(short, tail, rtol=1e-5, atol=1e-6)
     assert torch.equal(rec.activations, before)
     assert torch.equal(ablation.ablated_scores(rec, [0, 4]), short), "the second call differs"
     assert not any(m._forward_hooks or "forward" in vars(m) for m in model.modules())
 
 
-# --- what the tape may not get wrong -----------------------------------------------------------
+# --- where the tape must be careful ------------------------------------------------------------
 
 
 class Table(nn.Module):
-    """A table as long as the batch, which is no batch: its rows belong to every input."""
+    """An embedding as long as the batch but without a batch axis: every input uses all its rows."""
 
     def __init__(self):
         super().__init__()
@@ -176,10 +181,24 @@ class Noisy(nn.Module):
         return self.head((maps + torch.randn_like(maps)).relu().mean((2, 3)))
 
 
-def test_a_network_that_leaves_something_to_chance_is_refused():
+def test_a_network_with_a_random_part_is_refused():
     rec = recorded(Noisy().eval(), torch.randn(1, 3, 8, 8), "conv")
     with pytest.raises(RuntimeError, match="the network does not give the same output; the tail"):
         ablation.ablated_scores(rec, [0])
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (5, "between 0 and 4, not 5"),
+        ([0, 1, 2], "one class index or 2 of them"),
+        (True, "not True"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(target, message):
+    rec = recorded(SmallVGG().eval(), torch.randn(2, 3, 32, 32), "features.3")
+    with pytest.raises(ValueError, match=message):
+        ablation.ablated_scores(rec, target)
 
 
 def test_a_record_of_a_part_of_the_network_has_no_tail():
@@ -197,3 +216,35 @@ def test_hooks_of_the_user_act_once_in_the_tail():
     some, expected = brute_force(model, x, "features.3", [2])
     got = ablation.ablated_scores(recorded(model, x, "features.3"), [2])
     torch.testing.assert_close(got[:, some], expected)
+
+
+# --- which head it is -----------------------------------------------------------------------------
+
+
+def test_a_head_without_bias_has_bias_zero():
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5, bias=False)
+    )
+    x = torch.randn(1, 3, 6, 6)
+    weight, bias = cam.gap_linear_head(model, model[0](x), model(x))
+    assert torch.equal(weight, model[3].weight)
+    assert torch.equal(bias, torch.zeros(5))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+@pytest.mark.parametrize("head", ["vgg", "max pool", "relu between"])
+def test_any_other_head_is_refused(head, scale):
+    heads = {
+        "vgg": [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 4), nn.ReLU()],
+        "max pool": [nn.AdaptiveMaxPool2d(1), nn.Flatten()],
+        "relu between": [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()],
+    }
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), *heads[head], nn.Linear(4, 5)).eval()
+    with torch.no_grad():
+        model[-1].weight.mul_(scale)
+        model[-1].bias.mul_(scale)
+    x = torch.randn(2, 3, 8, 8)
+    with pytest.raises(ValueError, match="CAM needs a network whose layer is followed by global"):
+        cam.gap_linear_head(model, model[0](x), model(x))
+    with pytest.raises(ValueError, match="'grad_cam' instead"):
+        cam.heatmaps(model, x, "0", methods=["cam"])

@@ -142,9 +142,9 @@ def test_the_average_drop_by_hand(four):
 
 
 def test_the_average_drop_wants_one_map_and_target_a_picture(four):
-    with pytest.raises(ValueError, match="x, heat maps and targets must be"):
+    with pytest.raises(ValueError, match="x and heat maps must be"):
         metrics.average_drop(Sum(), four, np.ones((2, 2, 2)), [0])
-    with pytest.raises(ValueError, match="2 targets"):
+    with pytest.raises(ValueError, match="one class index or 1 of them"):
         metrics.average_drop(Sum(), four, np.ones((1, 2, 2)), [0, 1])
 
 

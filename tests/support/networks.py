@@ -5,6 +5,21 @@ from torch import nn
 from torch.nn import functional as F
 
 
+def small_cnn(gap=True, act=nn.ReLU):
+    """Two convolutions and a head: GAP + linear, or one that is not."""
+    pool = nn.AdaptiveAvgPool2d(1) if gap else nn.AdaptiveAvgPool2d(2)
+    rest = [nn.Linear(6, 5)] if gap else [nn.Linear(24, 8), act(), nn.Linear(8, 5)]
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1),
+        act(),
+        nn.Conv2d(4, 6, 3, 2, 1),
+        act(),
+        pool,
+        nn.Flatten(),
+        *rest,
+    ).eval()
+
+
 class SmallVGG(nn.Module):
     """VGG's plan: convolutions with ReLU in place, and three linear layers on flattened maps."""
 

@@ -1,8 +1,10 @@
-"""The same for networks and tensors: kind, device and shape are checked before anything runs."""
+"""Checks of networks, inputs and class indices, made once at the public entry."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,14 +16,15 @@ def network(model: object) -> nn.Module:
     net = model if isinstance(model, nn.Module) else getattr(model, "model", None)
     if not isinstance(net, nn.Module):
         raise TypeError(
-            f"model must be a torch.nn.Module, or a CNN as load_cnn() makes it, not {truncated(model)}."
+            "model must be a torch.nn.Module, or a CNN as load_cnn() makes it, not "
+            f"{truncated(model)}."
         )
     return net
 
 
 @contextmanager
 def evaluation_mode(net: nn.Module) -> Iterator[None]:
-    """The network in eval mode; afterwards, also after an error, each part is in its own mode again."""
+    """The network in eval mode; on leaving, every module gets its own mode back."""
     training = [module for module in net.modules() if module.training]
     for module in training:
         module.training = False
@@ -32,32 +35,8 @@ def evaluation_mode(net: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def float_tensors(**tensors: object) -> None:
-    """Raises TypeError unless all are tensors of floats, ValueError unless on one device.
-
-    Without the second check some operations on mixed devices return memory that nobody wrote.
-    """
-    devices = set()
-    for name, tensor in tensors.items():
-        if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
-            kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
-            raise TypeError(
-                f"{name} must be a tensor of floats, not {kind}; "
-                f"torch.as_tensor(array).float() makes one."
-            )
-        devices.add(str(tensor.device))
-    if len(devices) > 1:
-        raise ValueError(
-            f"{' and '.join(tensors)} must lie on one device, not on {' and '.join(sorted(devices))}; "
-            "move one with .to(device)."
-        )
-
-
 def picture_batch(x: object, net: nn.Module) -> torch.Tensor:
-    """x if it is a batch (B, C, H, W) of finite floats on the network's device.
-
-    Raises TypeError for what is no tensor of floats, ValueError for a wrong shape, device or NaN.
-    """
+    """x if it is a batch (B, C, H, W) of finite floats, of the network's dtype and device."""
     if not isinstance(x, torch.Tensor):
         raise TypeError(
             f"x must be a tensor as cnn.preprocess(image) makes it, not {type(x).__name__}."
@@ -66,7 +45,8 @@ def picture_batch(x: object, net: nn.Module) -> torch.Tensor:
         raise ValueError(
             f"x must have shape (B, 3, H, W), not {tuple(x.shape)}; cnn.preprocess(image) makes it."
         )
-    float_tensors(x=x)
+    if not x.is_floating_point():
+        raise TypeError(f"x must be a tensor of floats, not {x.dtype}; x.float() makes one.")
     own = next((p for p in net.parameters() if p.is_floating_point()), None)
     if own is not None and own.device != x.device:
         raise ValueError(
@@ -79,10 +59,48 @@ def picture_batch(x: object, net: nn.Module) -> torch.Tensor:
     if x.device.type == "meta":
         raise ValueError("x lies on the meta device, which holds no numbers; pass a real tensor.")
     if not all_finite(x):
-        raise ValueError("x has NaN or infinite values; look for them in the picture.")
+        raise ValueError("x has NaN or infinite values; look for them in the image.")
     return x
 
 
+def class_indices(
+    target: int | Sequence[int] | np.ndarray | torch.Tensor | None, logits: torch.Tensor
+) -> torch.Tensor:
+    """One class index per row of the logits (B, C), as a tensor (B,) beside them.
+
+    target: one whole number of any integer type for all rows, or B of them (a Series by
+    position); None is each row's predicted class. A bool is not an index.
+    """
+    if not torch.is_tensor(logits) or logits.ndim != 2:
+        got = tuple(logits.shape) if torch.is_tensor(logits) else type(logits).__name__
+        raise ValueError(
+            f"The model must return logits of shape (B, classes), not {got}; wrap it in a module "
+            "that returns them alone."
+        )
+    if target is None:
+        return logits.argmax(1)
+    batch, classes = logits.shape
+    given = target.tolist() if torch.is_tensor(target) else target
+    try:
+        indices = [_index(v) for v in np.asarray(given, dtype=object).ravel()]
+    except (TypeError, ValueError):
+        indices = []
+    if len(indices) not in (1, batch):
+        raise ValueError(
+            f"target must be one class index or {batch} of them, not {truncated(target)}; "
+            "CNN.target(name) finds the index of a name."
+        )
+    if min(indices) < 0 or max(indices) >= classes:
+        raise ValueError(f"target must lie between 0 and {classes - 1}, not {truncated(target)}.")
+    return torch.tensor(indices, device=logits.device).expand(batch)
+
+
+def _index(value: object) -> int:
+    if isinstance(value, bool):
+        raise TypeError("A bool is not an index.")
+    return operator.index(value)  # type: ignore[arg-type]
+
+
 def all_finite(x: torch.Tensor) -> bool:
-    """Whether no number is NaN or infinite. Where the sum is finite all are, and a sum is quick."""
+    """Whether no number is NaN or infinite. A finite sum proves it, and is quick."""
     return bool(torch.isfinite(x.sum())) or bool(torch.isfinite(x).all())

@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 
 from .. import cam
-from .._utils.tensors import evaluation_mode, network, picture_batch
+from .._utils.tensors import class_indices, evaluation_mode, network, picture_batch
 from .._utils.validation import check_int, check_random_state
 
 
@@ -46,7 +46,8 @@ def input_gradient(
     picture_batch(x, model)
     with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
         x = x.detach().clone().requires_grad_()
-        score = model(x).gather(1, torch.as_tensor(target, device=x.device)[:, None])
+        logits = model(x)
+        score = logits.gather(1, class_indices(target, logits)[:, None])
         (gradient,) = torch.autograd.grad(score.sum(), x)
     size = gradient.abs().amax(1).cpu().numpy()
     smooth = np.stack([ndimage.gaussian_filter(s, blur) for s in size])

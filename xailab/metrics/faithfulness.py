@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .._utils.interrupts import stoppable
-from .._utils.tensors import evaluation_mode, network, picture_batch
+from .._utils.tensors import class_indices, evaluation_mode, network, picture_batch
 from .._utils.validation import check_array, check_int, check_random_state, truncated
 
 
@@ -184,16 +184,16 @@ def average_drop(
     net = network(model)
     picture_batch(x, net)
     h = torch.as_tensor(check_array("heatmaps", heatmaps), dtype=x.dtype, device=x.device)
-    if x.ndim != 4 or h.shape != (len(x), *x.shape[2:]) or len(target) != len(x):
+    if h.shape != (len(x), *x.shape[2:]):
         raise ValueError(
-            "x, heat maps and targets must be (B, C, H, W), (B, H, W) and (B,); got "
-            f"{tuple(x.shape)}, {tuple(h.shape)} and {len(target)} targets."
+            "x and heat maps must be (B, C, H, W) and (B, H, W); got "
+            f"{tuple(x.shape)} and {tuple(h.shape)}."
         )
-    rows = torch.arange(len(x))
     with torch.inference_mode(), evaluation_mode(net):
-        whole, part = (net(v).double().softmax(1) for v in (x, x * h[:, None]))
-    chosen = torch.tensor([check_int("target", int(t), 0, whole.shape[1] - 1) for t in target])
-    whole, part = whole[rows, chosen], part[rows, chosen]
+        logits = net(x)
+        chosen = class_indices(target, logits)[:, None]
+        logits_seen = net(x * h[:, None])
+        whole, part = (v.double().softmax(1).gather(1, chosen)[:, 0] for v in (logits, logits_seen))
     return ((whole - part).clamp(min=0) / whole).cpu().numpy()
 
 
