@@ -1,13 +1,11 @@
-"""Scenes: what is pasted is where the mask says; grids; controls that know nothing."""
+"""Scenes: what is pasted is where the mask says; quartets and grids of images."""
 
 import numpy as np
 import pytest
 import torch
-from skimage import data as pictures
 
 from xailab import data
 from xailab.data import Photo, compositions
-from xailab.evaluate import baselines
 
 
 def made_up(name, target, colour, height=40, width=20):
@@ -30,14 +28,15 @@ def close(image, colour):
 
 
 def test_the_mask_is_where_the_object_is(drawn):
-    for scene in data.scenes(6, photos=drawn[:1]):
+    for scene in compositions.compose(drawn[:1], 6):
         red = close(scene.image, (255, 0, 0))
         assert scene.targets == (1,) and scene.image.shape == (224, 224, 3)
         assert (red & scene.mask).sum() > 0.95 * scene.mask.sum()
         assert not (red & ~scene.mask).any() or (red & ~scene.mask).mean() < 0.01
         ys, xs = np.nonzero(scene.mask)
-        assert abs(np.ptp(ys) + 1 - 0.95 * 224) < 2  # as tall as its share of the slot says
-        assert abs((np.ptp(ys) + 1) / (np.ptp(xs) + 1) - 2) < 0.1  # and not stretched
+        # As tall as its share of the slot says, and not stretched.
+        assert abs(np.ptp(ys) + 1 - 0.95 * 224) < 2
+        assert abs((np.ptp(ys) + 1) / (np.ptp(xs) + 1) - 2) < 0.1
 
 
 @pytest.mark.parametrize("objects", [1, 2, 3, 4])
@@ -61,15 +60,16 @@ def test_the_same_object_twice_and_two_classes():
 
 def test_every_second_copy_is_mirrored(drawn):
     lopsided = drawn[0]
-    lopsided.image[30:70, 30:35] = (0, 255, 0)  # a green left edge
-    (scene,) = data.scenes(1, 2, same_class=True, photos=[lopsided])
+    # A green left edge.
+    lopsided.image[30:70, 30:35] = (0, 255, 0)
+    (scene,) = compositions.compose([lopsided], 1, 2, same_class=True)
     for mask, mirrored in zip(scene.masks, (False, True), strict=True):
         green = np.nonzero(close(scene.image, (0, 255, 0)) & mask)[1].mean()
         assert (green > np.nonzero(mask)[1].mean()) == mirrored
 
 
 def test_small_beside_large(drawn):
-    (scene,) = data.scenes(1, 2, same_class=True, share=(0.3, 0.9), photos=drawn[:1])
+    (scene,) = compositions.compose(drawn[:1], 1, 2, same_class=True, share=(0.3, 0.9))
     assert scene.masks[1].sum() / scene.masks[0].sum() == pytest.approx(9, rel=0.15)
 
 
@@ -87,12 +87,8 @@ def test_the_seed_decides_and_the_number_of_scenes_does_not():
 def test_only_whole_single_objects_are_cut_out():
     usable = {p.name for p in data.photos() if compositions._whole(p)}
     assert len(usable) >= 15
-    assert not usable & {
-        "jaguar",
-        "chickens",
-        "red_panda",
-        "baseball",
-    }  # several, cut off, too large
+    # several objects, cut off, too large
+    assert not usable & {"jaguar", "chickens", "red_panda", "baseball"}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +107,7 @@ def test_what_cannot_be_composed_is_refused(settings, message):
 
 def test_two_classes_need_two(drawn):
     with pytest.raises(ValueError, match="There are no 2 classes"):
-        data.scenes(1, 2, same_class=False, photos=drawn[:1])
+        compositions.compose(drawn[:1], 1, 2, same_class=False)
 
 
 def test_quartets_are_of_four_classes_and_come_again_with_the_seed():
@@ -131,40 +127,3 @@ def test_tiles_lie_row_by_row():
     assert [tiled[0, 0, r, c].item() for r, c in ((0, 0), (0, 9), (5, 0), (5, 9))] == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="four inputs"):
         compositions.tile(x[:3])
-
-
-# --- controls ----------------------------------------------------------------------------------
-
-
-def test_controls_lie_in_0_to_1_and_reach_1():
-    for h in (
-        baselines.random_map((30, 50), 1),
-        baselines.centre_blob((31, 51)),
-        baselines.edge_map(pictures.coffee()[:60, :80]),
-    ):
-        assert h.min() >= 0 and h.max() == pytest.approx(1)
-
-
-def test_a_random_map_has_a_seed_and_the_centre_blob_a_centre():
-    assert np.array_equal(baselines.random_map((30, 50), 1), baselines.random_map((30, 50), 1))
-    assert not np.array_equal(baselines.random_map((30, 50), 1), baselines.random_map((30, 50), 2))
-    blob = baselines.centre_blob((31, 51))
-    assert np.unravel_index(blob.argmax(), blob.shape) == (15, 25)
-    assert blob[15, 0] == pytest.approx(np.exp(-(0.5**2) / (2 * 0.25**2)))
-
-
-def test_the_edge_map_is_hot_on_an_edge_only():
-    image = np.zeros((60, 60, 3), np.uint8)
-    image[:, 30:] = 200
-    h = baselines.edge_map(image, blur=1.0)
-    assert h[:, 29:31].min() == 1 and h[:, :20].max() < 0.01
-    assert not baselines.edge_map(np.zeros((9, 9, 3), np.uint8)).any()
-
-
-def test_the_input_gradient_of_a_linear_model_is_its_weight():
-    w = torch.rand(2, 3, 9, 9)
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(243, 2, bias=False))
-    model[1].weight.data = w.flatten(1)
-    found = baselines.input_gradient(model, torch.rand(2, 3, 9, 9), torch.tensor([0, 1]), blur=0)
-    expected = w.abs().amax(1).numpy()
-    np.testing.assert_allclose(found, expected / expected.max((1, 2), keepdims=True), rtol=1e-6)

@@ -77,7 +77,7 @@ def test_decode_names_every_category_as_the_raw_file_does(adult):
             assert (value if feature in adult.categories else f"{value:g}") == raw[feature]
 
 
-def test_decode_leaves_the_row_and_unknown_columns_alone(adult):
+def test_decode_does_not_change_the_row_or_unknown_columns(adult):
     row = adult.X.iloc[0]
     before = row.copy()
     assert adult.decode(row[["Age", "Sex"]]).to_dict() == {"Age": 39, "Sex": "Male"}
@@ -121,7 +121,7 @@ def test_the_environment_variable_names_the_data_folder(copied_data, adult):
 
 
 @pytest.mark.parametrize("name", ["adult.csv.gz", "CHECKSUMS"])
-def test_a_missing_file_is_named_together_with_its_remedy(copied_data, name):
+def test_a_missing_file_is_named_with_its_remedy(copied_data, name):
     (copied_data / name).unlink()
     with pytest.raises(FileNotFoundError, match=rf"{name} is missing; restore it with `git check"):
         data.adult()
@@ -193,12 +193,12 @@ def test_photos_come_in_catalogue_order_with_image_mask_and_credit(two_photos):
     assert first.credit == "red_cup, A. Body, CC0"
 
 
-def test_photo_gives_the_one_of_that_name(two_photos):
+def test_photo_returns_the_one_of_that_name(two_photos):
     assert data.photo("blue_cup").box == (0, 0, 3, 1)
 
 
-def test_an_unknown_photo_is_answered_with_near_names(two_photos):
-    with pytest.raises(ValueError, match="no photo named 'red_cap'; near names are red_cup"):
+def test_an_unknown_photo_is_an_error_with_similar_names(two_photos):
+    with pytest.raises(ValueError, match="no photo named 'red_cap'; similar names are red_cup"):
         data.photo("red_cap")
 
 
@@ -208,7 +208,7 @@ def test_an_altered_photo_is_noticed(two_photos):
         data.photos()
 
 
-def test_every_photo_keeps_the_contract(cnn):
+def test_every_photo_has_what_the_contract_says(cnn):
     photos = data.photos()
     assert len({photo.name for photo in photos}) == len(photos) >= 20
     for photo in photos:

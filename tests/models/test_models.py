@@ -1,4 +1,4 @@
-"""IncomeNet's promises; the CNNs against a forward pass written out from the raw weights."""
+"""IncomeNet; the CNNs against a forward pass written out from the raw weights."""
 
 import hashlib
 import os
@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(small):
     assert not torch.equal(a["layers.0.weight"], c["layers.0.weight"])
 
 
-def test_training_leaves_the_global_random_state_and_the_thread_count_alone(small):
+def test_training_does_not_change_the_global_random_state_or_the_thread_count(small):
     before, threads = torch.get_rng_state(), torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -120,7 +120,7 @@ def test_columns_in_another_order_are_refused(income_net, adult):
 
 @pytest.mark.parametrize("shape", [(12,), (3, 11), (2, 3, 12)])
 def test_rows_of_another_shape_are_refused(income_net, shape):
-    with pytest.raises(ValueError, match=r"X must have shape \(n, 12\), one row a person"):
+    with pytest.raises(ValueError, match=r"X must have shape \(n, 12\), one row per person"):
         income_net.predict_proba(np.zeros(shape))
 
 
@@ -216,8 +216,8 @@ def test_the_top_list_reads_off_the_probabilities(cnn, coffee):
     assert cnn.target("espresso") == int(p.argmax()) == 967
 
 
-def test_an_unknown_category_is_answered_with_near_ones(cnn):
-    with pytest.raises(ValueError, match="'expresso' is no ImageNet class; near ones: espresso"):
+def test_an_unknown_category_is_an_error_with_similar_ones(cnn):
+    with pytest.raises(ValueError, match="'expresso' is no category of .*; similar ones: espresso"):
         cnn.target("expresso")
 
 
@@ -287,12 +287,13 @@ def test_preprocessed_values_are_pixel_minus_127_over_128(cnn, rng):
     np.testing.assert_allclose(x[0].permute(1, 2, 0).numpy(), expected, atol=1e-6)
 
 
-def test_probabilities_sum_to_one_and_do_not_hang_on_the_batch(cnn, coffee):
+def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(cnn, coffee, monkeypatch):
     images = [coffee, coffee[:, ::-1], coffee[::2, ::2], np.zeros_like(coffee), coffee[:200]]
     p = cnn.predict_proba(images)
     assert p.shape == (5, 1000)
     np.testing.assert_allclose(p.sum(1), 1, atol=1e-12)
-    np.testing.assert_allclose(cnn.predict_proba(images, batch_size=2), p, atol=1e-5)
+    monkeypatch.setattr(models.cnn, "BATCH", 2)
+    np.testing.assert_allclose(cnn.predict_proba(images), p, atol=1e-5)
     np.testing.assert_allclose(cnn.predict_proba(iter(images[1:2]))[0], p[1], atol=1e-5)
     with torch.no_grad():
         expected = F.softmax(cnn.model(cnn.preprocess(coffee)), 1)[0]
@@ -324,10 +325,10 @@ def test_a_grey_pil_image_is_shown_as_rgb(cnn):
     assert np.array_equal(cnn.view(grey), np.full((224, 224, 3), 90))
 
 
-# --- the copy for many questions ---------------------------------------------------------------
+# --- the fused copy ----------------------------------------------------------------------------
 
 
-def test_the_fused_copy_is_the_same_function_and_leaves_the_network_alone(cnn):
+def test_the_fused_copy_is_the_same_function_and_leaves_the_network_unchanged(cnn):
     before = {name: value.clone() for name, value in cnn.model.state_dict().items()}
     fused, x = cnn.model.fused(), torch.randn(2, 3, 97, 64)
     with torch.no_grad():
@@ -338,13 +339,14 @@ def test_the_fused_copy_is_the_same_function_and_leaves_the_network_alone(cnn):
 
 
 def test_many_images_get_the_probabilities_they_get_alone(cnn, coffee):
-    images = [np.roll(coffee, 40 * i, axis=1) for i in range(9)]  # enough for the fused copy
+    # Eight are enough for the fused copy.
+    images = [np.roll(coffee, 40 * i, axis=1) for i in range(9)]
     together = cnn.predict_proba(images)
     alone = np.concatenate([cnn.predict_proba([image]) for image in images])
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
-def test_a_model_of_ones_own_can_be_used_as_the_courses_are(coffee):
+def test_your_own_model_can_be_used_as_the_courses_are(coffee):
     torch.manual_seed(0)
     net = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3),
@@ -366,7 +368,7 @@ def test_a_model_of_ones_own_can_be_used_as_the_courses_are(coffee):
 # --- loading -----------------------------------------------------------------------------------
 
 
-def test_cnn_names_tell_what_is_on_this_computer(monkeypatch, tmp_path):
+def test_cnn_names_say_what_is_on_this_computer(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     names = models.cnn_names()
     assert list(names) == [
@@ -384,13 +386,13 @@ def test_cnn_names_tell_what_is_on_this_computer(monkeypatch, tmp_path):
     assert models.cnn_names()["vgg19"]
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_is_an_error_with_the_most_similar_one():
     with pytest.raises(ValueError, match="no CNN named 'resnet5'; did you mean 'resnet50'"):
         models.load_cnn("resnet5")
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg19", "resnet50"])
-def test_without_weights_the_way_to_get_them_is_said(monkeypatch, tmp_path, name):
+def test_without_weights_the_error_says_how_to_get_them(monkeypatch, tmp_path, name):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=f"weights of {name} are not .*weights='download'"):
         models.load_cnn(name)

@@ -160,13 +160,17 @@ CASES = {
         V,
         "The code of .* from 0 to",
     ),
-    "photo: misspelt": (lambda r: data.photo("kaola"), V, "near names are koala"),
-    "photo: a number": (lambda r: data.photo(3), V, "no photo named 3; near names are"),
+    "photo: misspelt": (lambda r: data.photo("kaola"), V, "similar names are koala"),
+    "photo: a number": (lambda r: data.photo(3), V, "no photo named 3; similar names are"),
     "scenes: five objects": (lambda r: data.scenes(1, objects=5), V, "1 to 4 objects"),
     "scenes: n 1.5": (lambda r: data.scenes(1.5), T, "n must be a whole number, not 1.5"),
     "scenes: share NaN": (lambda r: data.scenes(1, share=NAN), V, r"share must be in \(0, 1\]"),
-    "scenes: size 5000": (lambda r: data.scenes(1, size=5000), V, "from 32 to 512, not 5000"),
-    "scenes: no photos": (lambda r: data.scenes(1, photos=[]), V, "None of the photos shows"),
+    "scenes: size 5000": (
+        lambda r: compositions.compose(data.photos()[:9], 1, size=5000),
+        V,
+        "from 32 to 512, not 5000",
+    ),
+    "scenes: no photos": (lambda r: compositions.compose([], 1), V, "None of the photos shows"),
     "tile: one input": (lambda r: compositions.tile(r.x), V, "takes four inputs"),
     "quartets: three classes": (
         lambda r: compositions.grid_quartets([1, 2, 3], 1),
@@ -213,43 +217,43 @@ CASES = {
         "10000000000 pixels.*make it smaller first",
     ),
     "image: bomb as bytes": (
-        lambda r: models.as_rgb(png_header(60_000, 60_000)),
+        lambda r: images.as_rgb(png_header(60_000, 60_000)),
         V,
         "make it smaller first",
     ),
     "array: gigantic": (
-        lambda r: models.as_rgb(np.broadcast_to(np.uint8(7), (20_000, 20_000, 3))),
+        lambda r: images.as_rgb(np.broadcast_to(np.uint8(7), (20_000, 20_000, 3))),
         V,
         "make it smaller first",
     ),
     "array: float": (
-        lambda r: models.as_rgb(r.heat),
+        lambda r: images.as_rgb(r.heat),
         V,
         r"\(255 \* image\).round\(\).astype\('uint8'\)",
     ),
-    "array: NaN": (lambda r: models.as_rgb(np.full((4, 4, 3), NAN)), V, "replace them first"),
-    "array: uint16": (lambda r: models.as_rgb(np.zeros((4, 4, 3), np.uint16)), V, r"image // 257"),
+    "array: NaN": (lambda r: images.as_rgb(np.full((4, 4, 3), NAN)), V, "replace them first"),
+    "array: uint16": (lambda r: images.as_rgb(np.zeros((4, 4, 3), np.uint16)), V, r"image // 257"),
     "array: grey": (
-        lambda r: models.as_rgb(r.image[..., 0]),
+        lambda r: images.as_rgb(r.image[..., 0]),
         V,
         r"np.stack\(\[image\] \* 3, axis=-1\)",
     ),
     "array: RGBA": (
-        lambda r: models.as_rgb(np.zeros((4, 4, 4), np.uint8)),
+        lambda r: images.as_rgb(np.zeros((4, 4, 4), np.uint8)),
         V,
         "drops the transparency",
     ),
     "array: channels first": (
-        lambda r: models.as_rgb(r.image.transpose(2, 0, 1)),
+        lambda r: images.as_rgb(r.image.transpose(2, 0, 1)),
         V,
         "puts the channels last",
     ),
-    "array: a batch": (lambda r: models.as_rgb(r.image[None]), V, "height, width, 3"),
-    "array: empty": (lambda r: models.as_rgb(r.image[:0]), V, "empty, of shape"),
-    "array: ragged list": (lambda r: models.as_rgb([[1, 2], [3]]), T, "path of an image file, not"),
-    "array: text": (lambda r: models.as_rgb(np.array([["a"]])), T, "path of an image file, not"),
-    "array: None": (lambda r: models.as_rgb(None), T, "path of an image file, not None"),
-    "array: a tensor": (lambda r: models.as_rgb(r.x[0]), T, r"permute\(1, 2, 0\).numpy\(\)"),
+    "array: a batch": (lambda r: images.as_rgb(r.image[None]), V, "height, width, 3"),
+    "array: empty": (lambda r: images.as_rgb(r.image[:0]), V, "empty, of shape"),
+    "array: ragged list": (lambda r: images.as_rgb([[1, 2], [3]]), T, "path of an image file, not"),
+    "array: text": (lambda r: images.as_rgb(np.array([["a"]])), T, "path of an image file, not"),
+    "array: None": (lambda r: images.as_rgb(None), T, "path of an image file, not None"),
+    "array: a tensor": (lambda r: images.as_rgb(r.x[0]), T, r"permute\(1, 2, 0\).numpy\(\)"),
     # --- models ---
     "predict_proba: one array": (lambda r: r.cnn.predict_proba(r.image), T, r"pass \[image\]"),
     "predict_proba: one PIL": (
@@ -267,7 +271,6 @@ CASES = {
     "view_mask: shares": (lambda r: r.cnn.view_mask(r.heat), V, "mask > 0.5 makes one"),
     "load_cnn: misspelt": (lambda r: models.load_cnn("resnet5"), V, "did you mean 'resnet50'"),
     "load_cnn: None": (lambda r: models.load_cnn(None), V, "did you mean"),
-    "load_cnn: device": (lambda r: models.load_cnn(device="gpu"), V, "such as 'cpu', not 'gpu'"),
     "weights: no file": (
         lambda r: models.load_cnn(weights=r.folder / "w.pth"),
         F,
@@ -318,7 +321,7 @@ CASES = {
     "own_cnn: cannot run": (
         lambda r: models.own_cnn(r.flat[1], "abc"),
         V,
-        "cannot take a picture of shape",
+        "cannot take an image of shape",
     ),
     "train: an array": (
         lambda r: models.train_income_net(r.X.to_numpy(), r.y),
@@ -339,17 +342,17 @@ CASES = {
     "train: labels as words": (
         lambda r: models.train_income_net(r.X, r.y.astype(str)),
         V,
-        "y must be one bool a row",
+        "y must be one bool per row",
     ),
     "train: labels 0 and 3": (
         lambda r: models.train_income_net(r.X, r.y * 3),
         V,
-        "y must be one bool a row",
+        "y must be one bool per row",
     ),
-    "train: batch 0": (
-        lambda r: models.train_income_net(r.X, r.y, batch_size=0),
+    "train: no epoch": (
+        lambda r: models.train_income_net(r.X, r.y, epochs=0),
         V,
-        "batch_size must be at least 1",
+        "epochs must be at least 1",
     ),
     "IncomeNet: columns": (lambda r: r.proba(r.X[list("dcba")]), V, r"X\[list\(model.features\)\]"),
     "IncomeNet: one row": (lambda r: r.proba(r.row), V, r"X.iloc\[\[i\]\]"),
@@ -918,9 +921,13 @@ CASES = {
     "question: names": (
         lambda r: r.question(b=[f"P{i}" for i in range(60)]),
         V,
-        "'b' has another text in most rows",
+        "'b' has a different text in most rows",
     ),
-    "question: few rows": (lambda r: r.question(least=61), V, "has 60 rows; this needs 61"),
+    "question: few rows": (
+        lambda r: r.question(least=61),
+        V,
+        "has 60 rows; at least 61 are needed",
+    ),
     "table: a path": (lambda r: own_table.encode("a.csv"), T, "as pd.read_csv makes"),
     # --- widgets, checks, quizzes ---
     "overlay: mask cut": (
@@ -1086,9 +1093,9 @@ def test_a_tensor_serves_as_a_map(room):
 
 def test_the_largest_picture_that_is_taken_is_taken(monkeypatch):
     monkeypatch.setattr(images, "MOST_PIXELS", 300)
-    assert models.as_rgb(np.zeros((15, 20, 3), np.uint8)).shape == (15, 20, 3)
+    assert images.as_rgb(np.zeros((15, 20, 3), np.uint8)).shape == (15, 20, 3)
     with pytest.raises(ValueError, match="make it smaller first"):
-        models.as_rgb(np.zeros((15, 21, 3), np.uint8))
+        images.as_rgb(np.zeros((15, 21, 3), np.uint8))
 
 
 if __name__ == "__main__":

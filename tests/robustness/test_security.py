@@ -25,7 +25,7 @@ from PIL import Image
 from xailab import checks, evaluate, lime_tabular, models, plots, shapley, stability, widgets
 from xailab.checks import quiz
 from xailab.course import notebooks, pages
-from xailab.data import own_pictures, own_table
+from xailab.data import images, own_pictures, own_table
 from xailab.evaluate import batch, report
 from xailab.plots import embed
 from xailab.shapley import attribution
@@ -85,7 +85,7 @@ def test_a_pickle_with_a_program_in_it_is_refused_and_does_not_run(tmp_path, pac
     doors = {
         "weights": lambda: models.load_cnn(weights=file),
         "other network": lambda: models.load_cnn("resnet50", weights=str(file)),
-        "picture": lambda: models.as_rgb(file),
+        "picture": lambda: images.as_rgb(file),
         "table": lambda: own_table.read(file),
     }
     for door, call in doors.items():

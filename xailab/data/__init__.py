@@ -1,8 +1,8 @@
 """The course's data: the Adult table and the annotated photographs.
 
-Files are read from ``data/`` beside the package (or from the folder that the
-environment variable ``XAILAB_DATA`` names) and checked against ``data/CHECKSUMS``
-before they are used, so that a damaged file cannot quietly change a result.
+Files are read from ``data/`` beside the package, or from the folder that the environment variable
+``XAILAB_DATA`` names, and checked against ``data/CHECKSUMS`` before they are used, so that a
+damaged file cannot silently change a result.
 """
 
 import difflib
@@ -24,37 +24,18 @@ from .compositions import Scene, compose
 from .images import read_image
 
 ADULT_COLUMNS = (
-    "Age",
-    "Workclass",
-    "fnlwgt",
-    "Education",
-    "Education-Num",
-    "Marital Status",
-    "Occupation",
-    "Relationship",
-    "Race",
-    "Sex",
-    "Capital Gain",
-    "Capital Loss",
-    "Hours per week",
-    "Country",
-    "Target",
+    "Age, Workclass, fnlwgt, Education, Education-Num, Marital Status, Occupation, Relationship, "
+    "Race, Sex, Capital Gain, Capital Loss, Hours per week, Country, Target"
+).split(", ")
+ADULT_CATEGORICAL = "Workclass, Marital Status, Occupation, Relationship, Race, Sex, Country".split(
+    ", "
 )
-ADULT_CATEGORICAL = (
-    "Workclass",
-    "Marital Status",
-    "Occupation",
-    "Relationship",
-    "Race",
-    "Sex",
-    "Country",
-)
-# shap.datasets.adult() orders this one column by hand; all others are alphabetical.
+# shap.datasets.adult() orders only this column by hand; all others are alphabetical.
 RELATIONSHIP = ("Not-in-family", "Unmarried", "Other-relative", "Own-child", "Husband", "Wife")
 
 
 def data_dir() -> Path:
-    """The folder that holds the course's data files. Notebook 01."""
+    """The folder that holds the course's data files."""
     default = Path(__file__).resolve().parents[2] / "data"
     return Path(os.environ.get("XAILAB_DATA", default))
 
@@ -90,8 +71,7 @@ class Adult:
     X: (32561, 12) DataFrame of floats, categorical columns as integer codes.
     y: (32561,) Series of bool, True where income > 50K.
     categories: feature name -> names of its codes, in the order of the codes.
-
-    Introduced in notebook 01. Source: Becker & Kohavi (1996), UCI Adult.
+    Source: Becker & Kohavi (1996), UCI Adult.
     """
 
     X: pd.DataFrame
@@ -110,7 +90,7 @@ class Adult:
         return self.X.iloc[train], self.X.iloc[test], self.y.iloc[train], self.y.iloc[test]
 
     def decode(self, row: pd.Series) -> pd.Series:
-        """One row with the names of the categories in place of their codes."""
+        """One row with the names of the categories instead of their codes."""
         named = row.astype(object)
         for feature, names in self.categories.items():
             if feature in named:
@@ -123,12 +103,9 @@ class Adult:
 def adult() -> Adult:
     """The Adult table, encoded exactly as ``shap.datasets.adult()`` encodes it.
 
-    Twelve features: the survey weight and the spelled-out education (a copy of
-    Education-Num) are left out. Categories are coded alphabetically, unknown
-    values ('?') as a category of their own; Relationship has an order of its own.
-
-    Raises FileNotFoundError or ValueError when the file is missing or altered.
-    Introduced in notebook 01.
+    Twelve features: the survey weight and the education in words (the same information as
+    Education-Num) are left out. Categories are coded alphabetically, except those of Relationship;
+    an unknown value ('?') is a category of its own. A missing or altered file is an error.
     """
     text = gzip.decompress(_verified("adult.csv.gz"))
     raw = pd.read_csv(io.BytesIO(text), names=ADULT_COLUMNS, skipinitialspace=True)
@@ -146,13 +123,11 @@ def adult() -> Adult:
 
 @dataclass(frozen=True)
 class Photo:
-    """One openly licensed photograph with the object of its ImageNet class outlined.
+    """One openly licensed photograph with a mask of the object of its ImageNet class.
 
     image: (H, W, 3) uint8, RGB. mask: (H, W) bool, True on the object(s).
     box: (x0, y0, x1, y1) in pixels, half open, the extent of the mask.
     target: ImageNet-1k class index; category: its name.
-
-    Introduced in notebook 04.
     """
 
     name: str
@@ -169,7 +144,7 @@ class Photo:
 
     @property
     def credit(self) -> str:
-        """The line that must stand beside the picture wherever it is shown."""
+        """The line that must stand beside the image wherever it is shown."""
         return f"{self.title or self.name}, {self.author}, {self.licence}"
 
 
@@ -190,8 +165,7 @@ def photos() -> tuple[Photo, ...]:
     """All photographs of the course, always in the same order.
 
     They were chosen with a network's predictions in view, so they say nothing about its
-    accuracy. Raises FileNotFoundError or ValueError when a file is missing or altered.
-    Introduced in notebook 04; measured on in notebook 06.
+    accuracy. A missing or altered file is an error.
     """
     return tuple(_load_photo(entry) for entry in _catalogue())
 
@@ -203,21 +177,29 @@ def scenes(
     seed: int = 0,
     *,
     share: float | Sequence[float] = 0.95,
-    size: int = 224,
-    photos: Sequence[Photo] | None = None,
 ) -> tuple[Scene, ...]:
-    """n seeded compositions with exact masks, cut from the course's photos (or from ``photos``).
+    """Seeded compositions of the course's photos, 224 x 224 pixels, with exact masks.
 
-    Settings and errors are those of ``xailab.scenes.compose``. Notebook 06.
+    Parameters
+    ----------
+    n : int
+        How many scenes.
+    objects : int
+        How many objects in a scene, 1 to 4.
+    same_class : bool, optional
+        True: one object several times. False: objects of different classes. By default at random.
+    seed : int
+        The same seed gives the same scenes.
+    share : float or sequence of float
+        How much of its place an object fills, one number or one per object, in (0, 1].
     """
-    sources = [_load_photo(entry) for entry in _catalogue()] if photos is None else photos
-    return compose(sources, n, objects, same_class, seed, share=share, size=size)
+    return compose(photos(), n, objects, same_class, seed, share=share)
 
 
 def photo(name: str) -> Photo:
-    """The photograph with this name; an unknown name is a ValueError that offers near ones. Notebook 04."""
+    """The photograph with this name; an unknown name is a ValueError with similar ones."""
     entries = {entry["name"]: entry for entry in _catalogue()}
     if name not in entries:
         near = difflib.get_close_matches(str(name), entries, n=3, cutoff=0.0)
-        raise ValueError(f"There is no photo named {name!r}; near names are {', '.join(near)}.")
+        raise ValueError(f"There is no photo named {name!r}; similar names are {', '.join(near)}.")
     return _load_photo(entries[name])

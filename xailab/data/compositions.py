@@ -1,7 +1,7 @@
-"""Scenes with exact masks: cut-out objects of the photographs, pasted on photographed grounds.
+"""Scenes with exact masks: objects cut out of the photographs, pasted on photographed grounds.
 
-What a photograph cannot give, a composition can: the same object twice, two classes side by side,
-small beside large, each with its mask known to the pixel.
+A composition shows what few photographs do: the same object twice, two classes side by side,
+small beside large, each with a mask that is exact to the pixel.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,19 @@ from PIL import Image
 
 from .._utils.validation import check_array, check_int, check_random_state, truncated
 
-if TYPE_CHECKING:  # reading the table needs no neural network library
+# Reading the table should not import torch.
+if TYPE_CHECKING:
     import torch
-
 
 GROUNDS = ("grass", "gravel", "brick")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A composed picture. image: (H, W, 3) uint8. Objects do not overlap.
+    """A composed image (H, W, 3), uint8, of objects that do not overlap.
 
-    targets: the ImageNet class of each object. masks: one (H, W) bool mask an object.
-    names: the photos the objects come from. ground: what lies behind them.
-    Introduced in notebook 06.
+    targets: the ImageNet class of each object. masks: one (H, W) bool mask per object.
+    names: the photos that the objects come from. ground: the surface behind them.
     """
 
     name: str
@@ -49,7 +48,7 @@ class Scene:
 
 
 def _whole(photo) -> bool:
-    """One object, not cut off by the picture's edge, and not filling the picture."""
+    """One object, not cut off by the image's edge, and not filling the image."""
     m = photo.mask
     edge = np.concatenate([m[0], m[-1], m[:, 0], m[:, -1]])
     return photo.instances == 1 and edge.mean() < 0.01 and 0.05 < m.mean() < 0.6
@@ -69,7 +68,7 @@ def _cutout(photo, width: int, height: int, mirrored: bool) -> tuple[np.ndarray,
 
 
 def _ground(name: str, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A piece of a photographed surface, tinted, and pale: it should be there, not shout."""
+    """A tinted piece of a photographed surface, pale, so that the objects stand out."""
     from skimage import data as pictures
 
     grey = getattr(pictures, name)()
@@ -98,13 +97,25 @@ def compose(
 ) -> tuple[Scene, ...]:
     """n seeded compositions of 1 to 4 cut-out objects, each with its exact mask.
 
-    photos: the photos to cut from; those with one whole object serve. objects: how many in a
-    scene. same_class: True pastes one object several times (every second
-    one mirrored), False takes objects of different classes, None draws at random. share: how much of its
-    slot an object fills, one number or one for each object (0.9 and 0.3: large and small).
-    size: pixels a side; 224 is what Lite0 sees uncropped. Each scene's place on its ground, and the objects'
-    places in their slots, follow from seed and number, so scene 3 of 5 is scene 3 of 50.
-    Raises ValueError for a number of objects or a share that does not fit. Notebook 06.
+    Everything random about a scene follows from the seed and its number: scene 3 of 5 is scene 3
+    of 50.
+
+    Parameters
+    ----------
+    photos : sequence of Photo
+        The photos to cut from; only those with one whole object are used.
+    n, objects : int
+        How many scenes, and how many objects in each.
+    same_class : bool, optional
+        True: one object several times, every second one mirrored. False: objects of different
+        classes. By default objects are drawn at random.
+    seed : int
+        The same seed gives the same scenes.
+    share : float or sequence of float
+        How much of its slot an object fills, one number or one per object (0.9 and 0.3: large and
+        small), in (0, 1].
+    size : int
+        Pixels per side; 224 is what Lite0 sees uncropped.
     """
     seed, size = check_int("seed", seed, least=0), check_int("size", size, 32, 512)
     n, objects = check_int("n", n, least=None), check_int("objects", objects, least=None)
@@ -131,11 +142,11 @@ def _draw(photos: list, objects: int, same_class: bool | None, rng) -> list:
     if same_class:
         return [photos[rng.integers(len(photos))]] * objects
     chosen: list = []
-    for i in (
-        rng.permutation(len(photos))
-        if same_class is False
-        else rng.integers(len(photos), size=objects)
-    ):
+    if same_class is False:
+        order = rng.permutation(len(photos))
+    else:
+        order = rng.integers(len(photos), size=objects)
+    for i in order:
         if same_class is None or photos[i].target not in {p.target for p in chosen}:
             chosen.append(photos[i])
     return chosen[:objects]
@@ -164,13 +175,10 @@ def _compose(name, photos, shares, same_class, size, rng) -> Scene:
 
 
 def grid_quartets(targets: Sequence[int], n: int, seed: int = 0) -> np.ndarray:
-    """n times four positions in ``targets`` whose classes all differ: (n, 4) ints. Notebook 06.
-
-    Raises ValueError for fewer than four classes.
-    """
+    """n times four positions in ``targets`` whose classes all differ: (n, 4) ints."""
     targets = np.asarray(targets)
     if len(set(targets.tolist())) < 4:
-        raise ValueError("A grid needs pictures of at least four classes.")
+        raise ValueError("A grid needs images of at least four classes.")
     rng = check_random_state(seed)
     found: list[np.ndarray] = []
     while len(found) < n:
@@ -181,10 +189,9 @@ def grid_quartets(targets: Sequence[int], n: int, seed: int = 0) -> np.ndarray:
 
 
 def tile(x: "torch.Tensor") -> "torch.Tensor":
-    """Four inputs as one picture of 2 x 2: (4, C, H, W) -> (1, C, 2H, 2W), row by row. Notebook 06.
+    """Four inputs as one 2 x 2 grid: (4, C, H, W) -> (1, C, 2H, 2W), row by row.
 
-    A network that ends in global average pooling takes the larger picture as it is.
-    Raises ValueError for another number of inputs.
+    A network that ends in global average pooling takes the larger input unchanged.
     """
     if x.ndim != 4 or len(x) != 4:
         raise ValueError(f"tile takes four inputs (4, C, H, W), not {tuple(x.shape)}.")

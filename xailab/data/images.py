@@ -1,7 +1,7 @@
-"""Whatever a picture comes as, made uint8 (H, W, 3), or one sentence that says what is wrong.
+"""Images of every kind as uint8 (H, W, 3), or one sentence that says what is wrong.
 
-Files and uploads are other people's bytes: their size is read before their pixels are, and
-whatever the decoder makes of a damaged one ends in the same sentence.
+Files and uploads are not trusted: their size is read before their pixels, and every error of the
+decoder ends in the same sentence.
 """
 
 import io
@@ -14,14 +14,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .._utils.validation import truncated
 
-MOST_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte as RGB
+# Pillow's own limit: a quarter of a gigabyte as RGB.
+MOST_PIXELS = 89_478_485
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """An image file of the user's as (H, W, 3) uint8 RGB, upright as its camera meant it.
+    """An image file as (H, W, 3) uint8 RGB, turned upright as its orientation tag says.
 
     Raises FileNotFoundError when there is no such file, ValueError when it is no image or has more
-    than ``MOST_PIXELS`` pixels. Introduced in notebook 04.
+    than ``MOST_PIXELS`` pixels.
     """
     if not isinstance(path, str | Path):
         raise TypeError(
@@ -34,18 +35,12 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """A label picture as its numbers (H, W): palette indices are no colours here.
-
-    Raises ValueError as ``read_image`` does. Introduced in notebook 06.
-    """
+    """A label image as its numbers (H, W): palette indices are labels here, not colours."""
     return _decode(path, str(path), lambda i: i if i.mode in ("P", "L", "1") else i.convert("L"))
 
 
 def from_bytes(content: bytes, name: str = "The upload") -> np.ndarray:
-    """The bytes of an image file as ``read_image`` reads them; ``name`` is for the sentence.
-
-    Raises ValueError as ``read_image`` does. Introduced in notebook 05.
-    """
+    """The bytes of an image file as ``read_image`` reads them; ``name`` is for error messages."""
     return _decode(io.BytesIO(content), name, _upright_rgb)
 
 
@@ -56,7 +51,8 @@ def _upright_rgb(opened: Image.Image) -> Image.Image:
 def _decode(source, name: str, convert: Callable) -> np.ndarray:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd files
+            # Pillow's remarks on odd files.
+            warnings.simplefilter("ignore")
             with Image.open(source) as opened:
                 width, height = opened.size
                 if width * height <= MOST_PIXELS:
@@ -70,7 +66,8 @@ def _decode(source, name: str, convert: Callable) -> np.ndarray:
         raise ValueError(
             f"{name} cannot be read as an image: no known format; JPEG and PNG are safe."
         ) from None
-    except Exception as error:  # a damaged file can make a decoder raise nearly anything
+    except Exception as error:
+        # A damaged file can make a decoder raise nearly anything.
         why = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{name} cannot be read as an image ({why}).") from error
     raise ValueError(
@@ -80,10 +77,9 @@ def _decode(source, name: str, convert: Callable) -> np.ndarray:
 
 
 def as_rgb(image: np.ndarray | Image.Image | str | Path) -> np.ndarray:
-    """uint8 (H, W, 3) of an RGB array, a PIL image, the path of an image file or such a file's bytes.
+    """uint8 (H, W, 3) of an RGB array, a PIL image, the path of an image file, or its bytes.
 
-    Raises one sentence that says what is wrong: ValueError for a grey, RGBA, 16-bit, float,
-    NaN or empty image, FileNotFoundError for a path without a file. Introduced in notebook 04.
+    A grey, RGBA, 16-bit, float, NaN or empty array is a ValueError that says how to convert it.
     """
     if isinstance(image, bytes | bytearray | memoryview):
         return from_bytes(bytes(image))
@@ -92,13 +88,12 @@ def as_rgb(image: np.ndarray | Image.Image | str | Path) -> np.ndarray:
     if isinstance(image, Image.Image):
         if image.mode.startswith(("I", "F")):
             raise ValueError(
-                f"The image has mode {image.mode!r} (more than 8 bits a pixel); scale it to 0-255 "
+                f"The image has mode {image.mode!r} (more than 8 bits per channel); scale it to 0-255 "
                 "first, for instance Image.fromarray((np.asarray(image) / 257).astype('uint8'))."
             )
         return np.asarray(image.convert("RGB"))
-    if hasattr(
-        image, "detach"
-    ):  # a tensor has its channels first and, preprocessed, no pixels left
+    if hasattr(image, "detach"):
+        # A tensor has its channels first and, once preprocessed, no pixel values.
         raise TypeError(
             "The image must be uint8 of shape (height, width, 3), not a tensor; pass the photograph, "
             "or tensor.permute(1, 2, 0).numpy()."

