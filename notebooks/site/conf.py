@@ -1,4 +1,4 @@
-"""Sphinx settings of the site; ``xailab.website`` brings the sources together and calls Sphinx."""
+"""Sphinx settings of the site; ``xailab.course.site`` brings the sources together and calls Sphinx."""
 
 import re
 
@@ -11,11 +11,11 @@ author = "the xailab authors"
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinxcontrib.bibtex"]
 exclude_patterns = ["_build"]
-nb_execution_mode = "off"  # the copies are executed already
+# the copies are executed already
+nb_execution_mode = "off"
 nb_merge_streams = True
-nb_ipywidgets_js = {  # from this site's own folder, never from another host
-    "require.js": {}, "anywidget-here.js": {}, "embed-amd.js": {},
-}  # fmt: skip
+# from this site's own folder, never from another host
+nb_ipywidgets_js = {"require.js": {}, "anywidget-here.js": {}, "embed-amd.js": {}}
 myst_enable_extensions = ["dollarmath", "attrs_inline"]
 suppress_warnings = ["mystnb.unknown_mime_type", "myst.header"]
 bibtex_bibfiles = ["references.bib"]
@@ -31,11 +31,16 @@ html_css_files = ["panels.css", "site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
-html_show_search_summary = False  # it would fetch, which a page opened from a disk may not
+# it would fetch, which a page opened from a disk may not
+html_show_search_summary = False
 html_theme_options = {
-    "use_download_button": False, "use_fullscreen_button": False, "home_page_in_toc": True,
-    "show_navbar_depth": 1, "navbar_persistent": [], "show_toc_level": 2,
-}  # fmt: skip
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "home_page_in_toc": True,
+    "show_navbar_depth": 1,
+    "navbar_persistent": [],
+    "show_toc_level": 2,
+}
 
 
 def inline_math(writer, node):
@@ -63,7 +68,8 @@ def plain_docstring(app, what, name, obj, options, lines):
     for line in "".join(parts).splitlines():
         above = made[-1] if made else ""
         if line.strip() and above.strip() and _indent(line) != _indent(above):
-            made.append("")  # an indented part stands on its own
+            # an indented part stands on its own
+            made.append("")
         made.append(line)
     lines[:] = made
 

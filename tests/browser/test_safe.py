@@ -10,7 +10,8 @@ CELLS = [
     f"""import ipywidgets as ipw
 import numpy as np
 import pandas as pd
-from xailab import image_widgets, plots, widgets
+from xailab import plots, widgets
+from xailab.widgets import images as image_widgets
 evil = {EVIL!r}
 X = pd.DataFrame({{evil: [0.0, 1.0, 2.0, 3.0], "kind": [0.0, 1.0, 0.0, 1.0]}}, index=[evil, 1, 2, 3])
 predict = lambda rows: np.asarray(rows, float)[:, 0] / 3

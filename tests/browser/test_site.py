@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from test_lab import HEAT, MASK, SMALL, expected, walk_the_picker
+from browser.test_lab import HEAT, MASK, SMALL, expected, walk_the_picker
 
 from xailab import metrics
 from xailab.checks import quiz

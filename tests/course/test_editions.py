@@ -127,7 +127,10 @@ def work(tmp_path_factory):
 def built(tmp_path, work):
     path = _small(tmp_path)
     out = tmp_path / "editions"
-    again = lambda: editions.build(out, [path], work)
+
+    def again():
+        return editions.build(out, [path], work=work)
+
     return out, again(), again
 
 
@@ -140,7 +143,7 @@ def test_build_writes_three_editions_with_outputs_where_they_belong(built):
     assert not any(c.get("outputs") for c in student.cells)
     assert [c.id for c in solutions.cells] == ["title", "solved", "printed"]
     assert "correct" in solutions.cells[1].outputs[0].data["text/plain"]
-    assert solutions.cells[2].outputs[0].text == "committed\n"  # what the gate must reproduce
+    assert solutions.cells[2].outputs[0].text == "0.3333333333333333\n"
     assert teacher.cells[1].source == "Ten minutes on the board."
     assert "not attempted" in teacher.cells[2].outputs[0].data["text/plain"]
 
@@ -154,7 +157,8 @@ def test_a_rerun_never_overwrites_a_students_work_and_says_so(built, capsys):
     assert "has been worked in" in capsys.readouterr().out
     new = out / "student" / "99_small.new-1.ipynb"
     assert "my_kernel" not in new.read_text()
-    new.write_text(new.read_text() + "\n")  # worked in, too
+    # worked in, too
+    new.write_text(new.read_text() + "\n")
     again()
     assert (out / "student" / "99_small.new-2.ipynb").exists()
     assert files[0].read_text() == work
@@ -169,12 +173,20 @@ def test_an_untouched_file_is_replaced_by_the_new_edition(built):
     assert [p.name for p in (out / "teacher").glob("*.ipynb")] == ["99_small.ipynb"]
 
 
-def test_a_file_this_command_did_not_make_is_not_overwritten(tmp_path, work):
+def test_the_student_edition_needs_no_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "run", lambda path: pytest.fail("a notebook was run"))
+    monkeypatch.setattr(notebooks, "execute", lambda *a: pytest.fail("a notebook was run"))
+    (made,) = editions.build(tmp_path / "out", [_small(tmp_path)], ["student"])
+    assert made == tmp_path / "out" / "student" / "99_small.ipynb"
+    assert not (tmp_path / "out" / "solutions").exists()
+
+
+def test_a_file_this_command_did_not_make_is_not_overwritten(tmp_path):
     path = _small(tmp_path)
     mine = tmp_path / "editions" / "student" / path.name
     mine.parent.mkdir(parents=True)
     mine.write_text(json.dumps({"mine": True}))
-    editions.build(tmp_path / "editions", [path], work)
+    editions.build(tmp_path / "editions", [path], ["student"])
     assert json.loads(mine.read_text()) == {"mine": True}
 
 

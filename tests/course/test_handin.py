@@ -101,14 +101,13 @@ def test_making_them_leaves_the_source_alone(source, maker):
     assert nbformat.writes(source) == before
 
 
-def test_the_command_makes_a_folder_an_assignment_and_overwrites_nothing(tmp_path, capsys):
+def test_each_assignment_has_a_folder_and_nothing_is_overwritten(tmp_path, capsys):
     path = notebooks.notebook_paths()[2]
-    call = ["nbgrader", "--out", str(tmp_path / "source"), str(path)]
-    assert handin.main(call) == 0
+    handin.write("nbgrader", tmp_path / "source", [path])
     file = tmp_path / "source" / path.stem / path.name
     file.write_text(file.read_text() + "\n")
     before = file.read_text()
-    assert handin.main(call) == 0
+    handin.write("nbgrader", tmp_path / "source", [path])
     assert "stays" in capsys.readouterr().out and file.read_text() == before
-    assert handin.main(["otter", "--out", str(tmp_path), str(path)]) == 0
+    handin.write("otter", tmp_path, [path])
     assert "# ASSIGNMENT CONFIG" in (tmp_path / path.name).read_text()

@@ -7,7 +7,7 @@ import zipfile
 import nbformat
 import pytest
 
-from xailab.course import notebooks, site, site_pages
+from xailab.course import ROOT, notebooks, site, site_pages, uses
 
 PATHS = notebooks.notebook_paths()
 
@@ -66,13 +66,49 @@ def test_every_reference_of_a_notebook_is_in_the_bibliography(path):
         assert (name.translate(accents).lower(), year) in _works(), f"{name} {year}"
 
 
-def test_every_module_has_a_page(tmp_path):
+def test_every_module_has_a_page_that_its_folder_leads_to(tmp_path):
     site_pages.api_pages(tmp_path)
-    pages = {path.stem for path in tmp_path.glob("*.rst")} - {"index"}
-    modules = {path.stem for path in (site.ROOT / "xailab").glob("*.py")} - {"__init__"}
-    assert pages == modules
-    listed = (tmp_path / "index.rst").read_text()
-    assert all(f"   {name}\n" in listed for name in modules)
+    pages = {path.stem: path.read_text() for path in tmp_path.glob("*.rst")}
+    files = [path.relative_to(ROOT) for path in (ROOT / "xailab").rglob("*.py")]
+    public = [
+        file for file in files if not file.name.startswith("_") and "_utils" not in file.parts
+    ]
+    folders = {file.parent for file in public}
+    wanted = {".".join(file.with_suffix("").parts) for file in [*public, *folders]}
+    assert pages.keys() == wanted
+    for name in wanted - {"xailab"}:
+        assert f"   {name}\n" in pages[name.rpartition(".")[0]]
+
+
+USING = """import numpy as np
+from xailab import cam, data as d, models
+from xailab.checks.quiz import quiz
+from xailab.lime_text import addresses
+cnn = models.load_cnn()
+d.photo("koala").image, cam.METHODS, np.mean([1])
+def late():
+    return addresses.tested, models.IncomeNet.predict_proba, quiz("05")"""
+
+
+def test_what_a_notebook_uses_is_read_from_its_code():
+    prose = nbformat.v4.new_markdown_cell("# T: `cam.heatmaps`")
+    notebook = nbformat.v4.new_notebook(cells=[prose, nbformat.v4.new_code_cell(USING)])
+    found = uses.used(notebook)
+    assert list(found) == [
+        "checks.quiz.quiz",
+        "data.photo",
+        "lime_text.addresses.tested",
+        "models.IncomeNet",
+        "models.load_cnn",
+    ]
+    assert found["models.IncomeNet"] == "xailab.models.income_net.IncomeNet"
+
+
+def test_the_index_links_functions_and_notebooks():
+    text = uses.page(PATHS[:3])
+    (row,) = re.findall(r"^\| \{py:obj\}`shapley\.exact <xailab\.shapley.*", text, flags=re.M)
+    assert "[03](03_shap.ipynb)" in row and "[02]" not in row
+    assert f"**[{notebooks.title(nbformat.read(PATHS[1], as_version=4))}](" in text
 
 
 def test_a_page_without_npm_says_what_to_do(tmp_path, monkeypatch):
@@ -114,7 +150,7 @@ def test_the_first_page_lists_what_there_is(tmp_path):
     text = (tmp_path / "index.md").read_text()
     assert "01_introduction\n02_lime_tabular\n" in text
     assert "gallery" not in text and "editions" not in text and "<!--" not in text
-    for name in ("claims", "checklist"):
+    for name in ("claims", "checklist", "functions"):
         assert (tmp_path / f"{name}.md").exists() and f"\n{name}\n" in text
     (tmp_path / "gallery.ipynb").write_text("{}")
     (tmp_path / "index.md").write_text("<!-- shelves -->")
@@ -174,6 +210,7 @@ def test_the_gallery_runs_and_fits_a_page():
     page = site.still(notebooks.run(site.PAGES / "gallery.ipynb"))
     widgets = page.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
     pickers = [m["state"] for m in widgets.values() if m["model_module"] == "anywidget"]
-    assert len(pickers) == 4 and len(widgets) == 8  # each with its layout, and nothing else
+    # each with its layout, and nothing else
+    assert len(pickers) == 4 and len(widgets) == 8
     assert all(len(p["says"]) == len(set(p["says"])) >= 12 for p in pickers)
     assert len(json.dumps(widgets)) < 950_000

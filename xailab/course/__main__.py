@@ -1,39 +1,167 @@
-"""The course's commands: python -m xailab.course build | refresh | clean."""
+"""The course's commands in one place; each imports what it needs when it is called."""
 
 import argparse
+import shutil
+import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import nbformat
-
-from .notebooks import clean, notebook_paths, run, write
-from .pages import build
+from . import NOTEBOOKS, ROOT
 
 
-def _refresh_one(path: Path) -> None:
-    write(clean(run(path)), path)
+def _build(chosen: argparse.Namespace) -> int:
+    from . import pages
+
+    pages.build(chosen.out, chosen.notebooks)
+    print(f"\nThe course is at {(chosen.out / 'index.html').resolve().as_uri()}")
+    print("To work in it: make lab, or python -m xailab.course lab")
+    return 0
+
+
+def _pages(chosen: argparse.Namespace) -> int:
+    from . import pages
+
+    pages.build(chosen.out, chosen.notebooks, execute=False)
+    print(f"The pages are at {(chosen.out / 'index.html').resolve().as_uri()}")
+    return 0
+
+
+def _lab(chosen: argparse.Namespace) -> int:
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", str(NOTEBOOKS)]
+    return subprocess.run(command, check=False).returncode
+
+
+def _test(chosen: argparse.Namespace) -> int:
+    from . import gate
+
+    return gate.run()
+
+
+def _refresh(chosen: argparse.Namespace) -> int:
+    from . import notebooks
+
+    notebooks.refresh(chosen.notebooks, execute=not chosen.no_run)
+    return 0
+
+
+def _editions(chosen: argparse.Namespace) -> int:
+    from . import editions
+
+    names = [chosen.only] if chosen.only else editions.EDITIONS
+    written = editions.build(chosen.out, chosen.notebooks, names)
+    print(f"{len(written)} notebooks in {', '.join(names)} below {chosen.out.resolve()}")
+    return 0
+
+
+def _handin(chosen: argparse.Namespace) -> int:
+    from . import handin
+
+    handin.write(chosen.grader, chosen.out, chosen.notebooks)
+    return 0
+
+
+def _site(chosen: argparse.Namespace) -> int:
+    from . import site
+
+    first = site.build(chosen.out, chosen.out.parent / "site-work", chosen.notebooks)
+    print(f"The site is at {first.resolve().as_uri()}")
+    return 0
+
+
+def _offline(chosen: argparse.Namespace) -> int:
+    from . import offline
+
+    done, count = offline.build(chosen.out, with_wheels=not chosen.no_wheels)
+    print(f"{done}: {done.stat().st_size / 1e6:.0f} MB, {count} wheels")
+    return 0
+
+
+def _checklist(chosen: argparse.Namespace) -> int:
+    from . import checklist
+
+    print(checklist.page(checklist.gather()), end="")
+    return 0
+
+
+def _clean(chosen: argparse.Namespace) -> int:
+    # somebody may work in the editions
+    kept = ROOT / "build" / "editions"
+    built = [path for path in (ROOT / "build").glob("*") if path != kept]
+    for path in [*built, ROOT / ".pytest_cache", ROOT / ".ruff_cache"]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    return 0
+
+
+# command -> function, what it does, where it writes (None: nowhere), whether notebooks can be named
+COMMANDS = {
+    "build": (_build, "run every notebook and write HTML pages", "build/course", True),
+    "pages": (_pages, "write HTML pages of the notebooks as they are", "build/pages", True),
+    "lab": (_lab, "open the course in JupyterLab, on this computer only", None, False),
+    "test": (_test, "style, unit tests and every notebook, as make test", None, False),
+    "site": (_site, "a website of the course that needs no server", "build/site", True),
+    "editions": (_editions, "student, solutions and teacher notebooks", "build/editions", True),
+    "handin": (_handin, "notebooks for nbgrader or Otter-Grader", "build/handin", True),
+    "offline": (_offline, "a zip with all wheels", "build/xailab-offline.zip", False),
+    "checklist": (_checklist, "print the reviewer's checklist", None, False),
+    "refresh": (_refresh, "run every notebook and keep what is committed", None, True),
+    "clean": (_clean, "remove what was built, except the editions", None, False),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m xailab.course", description="The commands of the course."
+    )
+    verbs = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, (call, said, out, notebooks) in COMMANDS.items():
+        verb = verbs.add_parser(name, help=said, description=f"{said[0].upper()}{said[1:]}.")
+        verb.set_defaults(call=call)
+        if name == "handin":
+            verb.add_argument("grader", choices=["nbgrader", "otter"])
+        if name == "editions":
+            verb.add_argument("--only", choices=["student", "solutions", "teacher"])
+        if name == "offline":
+            verb.add_argument("--no-wheels", action="store_true", help="only the course's files")
+        if name == "refresh":
+            verb.add_argument("--no-run", action="store_true", help="only drop what is not kept")
+        if out:
+            verb.add_argument("--out", type=Path, default=Path(out), help=f"default: {out}")
+        if notebooks:
+            verb.add_argument("notebooks", nargs="*", type=Path, help="default: all")
+    return made
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m xailab.course", description=__doc__)
-    parser.add_argument("action", choices=["build", "refresh", "clean"])
-    parser.add_argument("--out", type=Path, default=Path("build/course"))
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
-    chosen = parser.parse_intermixed_args(arguments)
-    paths = chosen.notebooks or notebook_paths()
-    if chosen.action == "build":
-        print(f"Running {len(paths)} notebooks, two at a time:")
-        build(chosen.out, paths)
-        print(f"\nThe course is at {(chosen.out / 'index.html').resolve().as_uri()}")
-        print("To work in it:  make lab   (opens JupyterLab on this computer only)")
-    elif chosen.action == "refresh":
-        with ProcessPoolExecutor(2) as pool:
-            list(pool.map(_refresh_one, paths))
-    else:
-        for path in paths:
-            write(clean(nbformat.read(path, as_version=4)), path)
-    return 0
+    made = parser()
+    chosen, rest = made.parse_known_args(arguments)
+    if rest and ("notebooks" not in chosen or any(word.startswith("-") for word in rest)):
+        made.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        # before Python 3.12 argparse overlooks notebooks that are named after an option
+        chosen.notebooks += map(Path, rest)
+    if not NOTEBOOKS.is_dir():
+        print(
+            "The notebooks are not beside this package: clone the repository and install it from "
+            "there with pip install --editable '.[course]'.",
+            file=sys.stderr,
+        )
+        return 1
+    try:
+        return chosen.call(chosen)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.startswith("xailab"):
+            raise
+        print(
+            f"{missing.name} is not installed: pip install --editable '.[course]' brings it.",
+            file=sys.stderr,
+        )
+        return 1
+    except FileNotFoundError as missing:
+        print(missing, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

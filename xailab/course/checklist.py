@@ -5,12 +5,11 @@ A card is a quotation in a Markdown cell, in our words, with the number it has i
     > **Often written, check it (21).** "A table from one image ranks the methods."
 
 The next cell is code that refutes it and ends in an assertion. What is true instead stands once, in
-``CORRECTIONS``. ``python -m xailab.checklist`` prints the checklist.
+``CORRECTIONS``.
 """
 
 import ast
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +67,7 @@ def cards(notebook: nbformat.NotebookNode, name: str) -> list[Card]:
     """The cards of one notebook, in reading order. name: the file's stem.
 
     Raises ValueError for a card of an unknown number, one that no code cell follows, one whose code
-    asserts nothing, and a quotation that begins like a card and is none. Introduced in notebook 06.
+    asserts nothing, and a quotation that begins like a card and is none.
     """
     found, section = [], ""
     for place, cell in enumerate(notebook.cells):
@@ -102,7 +101,7 @@ def _code_after(notebook: nbformat.NotebookNode, place: int) -> str:
 
 
 def gather(paths: Iterable[Path] | None = None) -> list[Card]:
-    """The cards of the notebooks (all of them by default), by number. Introduced in notebook 06."""
+    """The cards of the notebooks (all of them by default), by number."""
     paths = notebooks.notebook_paths() if paths is None else paths
     found = [card for p in paths for card in cards(nbformat.read(p, as_version=4), p.stem)]
     return sorted(found, key=lambda card: card.number)
@@ -133,7 +132,3 @@ def page(found: Iterable[Card]) -> str:
             "",
         ]
     )
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page(gather()))

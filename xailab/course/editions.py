@@ -1,4 +1,4 @@
-"""Three books from one source: python -m xailab.editions [--out build/editions] [notebooks]
+"""Three editions of every notebook from one source.
 
 student     without solutions and outputs, hints folded
 solutions   without the blanks, with all outputs
@@ -9,7 +9,6 @@ come from the registry of exercises and from notebooks/teaching/NN.md. A file th
 worked in since it was made is never overwritten: the new one goes beside it.
 """
 
-import argparse
 import ast
 import copy
 import hashlib
@@ -17,6 +16,7 @@ import inspect
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,11 @@ from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocess
 
 from .. import checks
 from .._utils.files import atomic_write
-from . import notebooks, site
+from . import notebooks
 
 EDITIONS = ("student", "solutions", "teacher")
-MADE = ".made.json"  # what this command wrote into a folder: name -> sum of the file's bytes
+# what this command wrote into a folder: name -> hash of the file's bytes
+MADE = ".made.json"
 KEY = re.compile(r"""checks\.check\(\s*["']([\w.]+)["']""")
 
 
@@ -131,32 +132,34 @@ def _shown(answer: Any) -> str:
 # --- files -------------------------------------------------------------------------------------
 
 
-def build(out: Path, paths: list[Path] | None = None, work: Path | None = None) -> list[Path]:
-    """Write all editions of the notebooks into ``out``; returns the files, in reading order.
+def build(
+    out: Path,
+    paths: list[Path] | None = None,
+    names: Sequence[str] = EDITIONS,
+    work: Path | None = None,
+) -> list[Path]:
+    """Write the editions called ``names`` into ``out``; returns the files, in reading order.
 
-    Notebooks are run once for their outputs; ``work`` keeps the executed copies for the next time.
+    The student edition has no outputs, so nothing is run for it. For the two others each notebook
+    is run once; ``work`` keeps the executed copies for the next time.
     """
     paths = paths or notebooks.notebook_paths()
-    copies = site.execute(paths, work or out.parent / "site-work" / "executed")
+    copies = paths
+    if set(names) - {"student"}:
+        copies = notebooks.execute(paths, work or out.parent / "site-work" / "executed")
     written = []
-    for path, ran in zip(paths, copies, strict=True):
-        source, executed = (nbformat.read(p, as_version=4) for p in (path, ran))
+    for path, copied in zip(paths, copies, strict=True):
+        executed = nbformat.read(copied, as_version=4)
         plan = path.parent / "teaching" / f"{path.stem[:2]}.md"
-        made = {
-            "student": student(source),
-            "solutions": solutions(_checked_outputs_of(source, executed)),
-            "teacher": teacher(executed, plan.read_text("utf-8") if plan.exists() else ""),
-        }
-        written += [_keep(made[name], out / name / path.name) for name in EDITIONS]
+        for name in names:
+            if name == "student":
+                made = student(nbformat.read(path, as_version=4))
+            elif name == "solutions":
+                made = solutions(executed)
+            else:
+                made = teacher(executed, plan.read_text("utf-8") if plan.exists() else "")
+            written.append(_keep(made, out / name / path.name))
     return written
-
-
-def _checked_outputs_of(source, executed) -> nbformat.NotebookNode:
-    """Executed, but cells whose numbers the prose quotes keep the outputs of the committed notebook."""
-    for old, new in zip(source.cells, executed.cells, strict=True):
-        if "nbval-check-output" in old.metadata.get("tags", ()):
-            new.outputs = old.outputs
-    return executed
 
 
 def _keep(notebook: nbformat.NotebookNode, path: Path) -> Path:
@@ -182,21 +185,3 @@ def _keep(notebook: nbformat.NotebookNode, path: Path) -> Path:
 
 def _sum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m xailab.editions",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--out", type=Path, default=Path("build/editions"))
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
-    chosen = parser.parse_args(arguments)
-    written = build(chosen.out, chosen.notebooks or None)
-    print(f"{len(written)} notebooks in {', '.join(EDITIONS)} below {chosen.out.resolve()}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Notebooks for a grader: python -m xailab.handin nbgrader [--out build/handin] [notebooks]
+"""Notebooks for a grader.
 
 nbgrader   student editions with answer cells and locked test cells, for nbgrader's source folder
 otter      masters with questions, prompts, solutions and tests, for ``otter assign``
@@ -7,9 +7,7 @@ A question is worth its minutes in points, and its test is ``checks.check``. Wha
 stands in the teacher's guide under "Handing in".
 """
 
-import argparse
 import ast
-import sys
 from pathlib import Path
 
 import nbformat
@@ -94,7 +92,8 @@ def _test(key: str, answer: str, before: str, after: str = "") -> nbformat.Noteb
 
 
 def _name(*keys: str) -> str:
-    return "-".join(keys).replace(".", "-")  # what both graders allow in a name
+    # both graders allow hyphens in a name, and no dots
+    return "-".join(keys).replace(".", "-")
 
 
 def _answers(cell: nbformat.NotebookNode, tag: str) -> dict[str, str]:
@@ -110,28 +109,15 @@ def _answers(cell: nbformat.NotebookNode, tag: str) -> dict[str, str]:
 MAKERS = {"nbgrader": nbgrader, "otter": otter}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m xailab.handin",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("grader", choices=MAKERS)
-    parser.add_argument("--out", type=Path, default=Path("build/handin"))
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
-    chosen = parser.parse_intermixed_args(arguments)
-    for path in chosen.notebooks or notebooks.notebook_paths():
+def write(grader: str, out: Path, paths: list[Path] | None = None) -> None:
+    """Write the notebooks for ``grader`` into ``out``; a file that is there already stays."""
+    for path in paths or notebooks.notebook_paths():
         # nbgrader wants a folder for each assignment
-        folder = chosen.out / path.stem if chosen.grader == "nbgrader" else chosen.out
+        folder = out / path.stem if grader == "nbgrader" else out
         target = folder / path.name
         if target.exists():
             print(f"{target} is there already and stays; delete it to have it made anew.")
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        notebooks.write(MAKERS[chosen.grader](nbformat.read(path, as_version=4)), target)
+        notebooks.write(MAKERS[grader](nbformat.read(path, as_version=4)), target)
         print(target)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,16 +1,16 @@
-"""The course for machines without a network: python -m xailab.offline, or make dist.
+"""The course for machines without a network.
 
 One zip with the course's files and every wheel that it needs on a machine of the same kind (system,
 processor, Python version). On the other side one command installs and runs it; see INSTALL.txt.
 """
 
-import argparse
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from . import ROOT
+
 LEFT_OUT = {".git", ".venv", "build", "__pycache__", ".ipynb_checkpoints"}
 SUFFIXES_LEFT_OUT = {".pyc", ".draft", ".tmp"}
 INSTALL = """Unpack, open a terminal in the folder xailab, and type
@@ -21,8 +21,8 @@ It installs from the folder wheels, runs every notebook and writes the pages; ma
 course. Without make:
 
     python3 -m venv .venv
-    .venv/bin/python -m pip install --no-index --find-links wheels --editable .
-    .venv/bin/jupyter lab notebooks
+    .venv/bin/python -m pip install --no-index --find-links wheels --editable '.[course]'
+    .venv/bin/python -m xailab.course lab
 
 The wheels fit {system} with Python {python}.
 """
@@ -58,24 +58,17 @@ def pack(out: Path, wheels: list[Path], root: Path = ROOT) -> Path:
         archive.writestr("xailab/INSTALL.txt", said)
         for path in files(root):
             archive.write(path, Path("xailab") / path.relative_to(root))
-        for wheel in wheels:  # packed already
+        for wheel in wheels:
+            # a wheel is compressed already
             archive.write(wheel, Path("xailab/wheels") / wheel.name, zipfile.ZIP_STORED)
     return out
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m xailab.offline", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/xailab-offline.zip"))
-    parser.add_argument("--no-wheels", action="store_true", help="the course's files only")
-    chosen = parser.parse_args(arguments)
+def build(out: Path, with_wheels: bool = True) -> tuple[Path, int]:
+    """The zip at ``out``, and how many wheels lie in it."""
     wheels = []
-    if not chosen.no_wheels:
-        needed = [f"{ROOT}[test]", "setuptools>=69", "wheel", "pip"]
-        wheels = gather(chosen.out.parent / "wheels", needed)
-    done = pack(chosen.out, [w for w in wheels if not w.name.startswith("xailab-")])
-    print(f"{done}: {done.stat().st_size / 1e6:.0f} MB, {len(wheels)} wheels")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    if with_wheels:
+        needed = [f"{ROOT}[course,test]", "setuptools>=69", "wheel", "pip"]
+        wheels = gather(out.parent / "wheels", needed)
+        wheels = [wheel for wheel in wheels if not wheel.name.startswith("xailab-")]
+    return pack(out, wheels), len(wheels)

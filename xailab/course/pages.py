@@ -4,8 +4,7 @@ import base64
 import html
 import io
 import re
-import time
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -13,7 +12,7 @@ from latex2mathml.converter import convert as to_mathml
 from nbconvert import HTMLExporter
 from PIL import Image
 
-from .notebooks import notebook_paths, run
+from .notebooks import in_parallel, notebook_paths, run, title
 
 
 def _formulas_to_mathml(text: str) -> str:
@@ -30,7 +29,7 @@ def _formulas_to_mathml(text: str) -> str:
     return "".join(fence)
 
 
-def _smaller(output: nbformat.NotebookNode, limit: int = 40_000) -> None:
+def smaller(output: nbformat.NotebookNode, limit: int = 40_000) -> None:
     """Turn a large picture of an output into a JPEG: photographs need a quarter of the room."""
     png = base64.b64decode(output.get("data", {}).get("image/png", ""))
     if len(png) > limit:
@@ -41,7 +40,7 @@ def _smaller(output: nbformat.NotebookNode, limit: int = 40_000) -> None:
             del output.data["image/png"]
 
 
-def _settle(output: nbformat.NotebookNode) -> None:
+def settle(output: nbformat.NotebookNode) -> None:
     """A progress line that wrote over itself, as it looks in the end; it is no warning."""
     if output.output_type == "stream" and "\r" in output.text:
         last = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in output.text.split("\n")]
@@ -70,7 +69,7 @@ def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     )
 
 
-def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
+def to_page(notebook: nbformat.NotebookNode, name: str) -> str:
     """The executed notebook as one HTML page that asks nothing of the network.
 
     Formulas become MathML; a slider, which needs a kernel, becomes a note with its text readout;
@@ -85,11 +84,12 @@ def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
             cell.source = _formulas_to_mathml(cell.source)
             continue
         for output in cell.get("outputs", []):
-            _settle(output)
-            _smaller(output)
+            settle(output)
+            smaller(output)
             _picture(output)
             live = "application/vnd.jupyter.widget-view+json" in output.get("data", {})
-            if live and "text/html" in output.data:  # it brings its own form without scripts
+            # some widgets bring their own form without scripts
+            if live and "text/html" in output.data:
                 output.data = {"text/html": output.data["text/html"]}
             elif live:
                 text = html.escape(output.data.get("text/plain", "a slider")).rstrip(".")
@@ -107,35 +107,38 @@ def to_page(notebook: nbformat.NotebookNode, title: str) -> str:
         jupyter_widgets_base_url="",
         mermaid_js_url="",
     )
-    body, _ = exporter.from_notebook_node(page, {"metadata": {"name": title}})
+    body, _ = exporter.from_notebook_node(page, {"metadata": {"name": name}})
     # the exporter's own script tags would ask other hosts; nothing in the page needs them
     body = re.sub(r"<script\b.*?</script>", "", body, flags=re.S)
     style = Path(__file__).with_name("pages.css").read_text(encoding="utf-8")
     return body.replace("</head>", f"<style>{style}</style></head>", 1)
 
 
-def _build_one(path: Path, out: Path) -> tuple[str, float]:
-    start = time.perf_counter()
-    notebook = run(path)
-    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+def _build_one(path: Path, out: Path, execute: bool) -> str:
+    notebook = run(path) if execute else nbformat.read(path, as_version=4)
+    name = title(notebook)
     page = out / f"{path.stem}.html"
-    page.write_text(to_page(notebook, title), encoding="utf-8")
-    return title, time.perf_counter() - start
+    page.write_text(to_page(notebook, name), encoding="utf-8")
+    return name
 
 
-def build(out: Path, paths: list[Path] | None = None) -> list[Path]:
-    """Run all notebooks, two at a time, and write their pages and an index to ``out``."""
+def build(out: Path, paths: list[Path] | None = None, execute: bool = True) -> list[Path]:
+    """Write a page for each notebook, and an index, to ``out``; returns the pages.
+
+    The notebooks are run first, two at a time; without ``execute`` they are taken as they are.
+    """
     paths = paths or notebook_paths()
     out.mkdir(parents=True, exist_ok=True)
-    pages = []
-    with ProcessPoolExecutor(2) as pool:
-        jobs = [pool.submit(_build_one, path, out) for path in paths]
-        for path, job in zip(paths, jobs, strict=True):
-            title, seconds = job.result()
-            pages.append((path.stem, title))
-            print(f"  {out / path.stem}.html   {title}   ({seconds:.0f} s)", flush=True)
+    print(
+        f"{'Running' if execute else 'Reading'} {len(paths)} notebooks, two at a time:", flush=True
+    )
+    titles = {}
+    work = partial(_build_one, out=out, execute=execute)
+    for path, name, seconds in in_parallel(work, paths):
+        titles[path] = name
+        print(f"  {out / path.stem}.html   {name}   ({seconds:.0f} s)", flush=True)
     items = "\n".join(
-        f'<li><a href="{stem}.html">{html.escape(title)}</a></li>' for stem, title in pages
+        f'<li><a href="{path.stem}.html">{html.escape(titles[path])}</a></li>' for path in paths
     )
     index = (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>xailab</title>"
@@ -143,4 +146,4 @@ def build(out: Path, paths: list[Path] | None = None) -> list[Path]:
         f"<h1>xailab: a course on Explainable AI</h1><ol>{items}</ol></body></html>"
     )
     (out / "index.html").write_text(index, encoding="utf-8")
-    return [out / f"{stem}.html" for stem, _ in pages]
+    return [out / f"{path.stem}.html" for path in paths]

@@ -1,74 +1,33 @@
-"""The course as a site: python -m xailab.website [--out build/site]
+"""The course as a website that needs no server.
 
 Runs the notebooks whose executed copies are out of date, adds the pages that stand in notebooks/site
 and those that ``site_pages`` gathers, and calls Sphinx. Needs the extra ``site`` and npm; the pages
 then ask nothing of any other host.
 """
 
-import argparse
-import hashlib
+import importlib.util
 import json
 import re
 import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import nbformat
 
 from ..widgets.panels import STATIC
-from . import notebooks, pages, site_pages
+from . import NOTEBOOKS, notebooks, pages, site_pages
 
-ROOT = notebooks.NOTEBOOKS.parent
-PAGES = notebooks.NOTEBOOKS / "site"
-SCRIPTS = {  # npm package -> the file a page needs
+PAGES = NOTEBOOKS / "site"
+# npm package -> the file a page needs
+SCRIPTS = {
     "@jupyter-widgets/html-manager@1.0.15": "dist/embed-amd.js",
     "requirejs@2.3.8": "require.js",
 }
 HERE = """// tells RequireJS that anywidget lies beside these pages
 require.config({ paths: { anywidget: document.documentElement.dataset.content_root + "_static/anywidget" } });
 """
-
-
-# --- executed copies ---------------------------------------------------------------------------
-
-
-def _mark(path: Path) -> str:
-    """A sum over the notebook and everything it may import: another sum, another run."""
-    package = sorted(
-        path for kind in ("*.py", "static/*", "quizzes/*") for path in (ROOT / "xailab").rglob(kind)
-    )
-    digest = hashlib.sha256(path.read_bytes())
-    for file in package:
-        if file.name not in {"website.py", "site_pages.py", "course.py", "offline.py"}:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _execute(path: Path, copy: Path) -> float:
-    start = time.perf_counter()
-    mark = _mark(path)
-    notebook = notebooks.run(path)
-    notebook.metadata["xailab"] = {"mark": mark}
-    notebooks.write(notebook, copy)
-    return time.perf_counter() - start
-
-
-def execute(paths: list[Path], out: Path) -> list[Path]:
-    """Executed copies of the notebooks in ``out``, pictures and widget states included."""
-    out.mkdir(parents=True, exist_ok=True)
-    copies, stale = [out / path.name for path in paths], []
-    for path, copy in zip(paths, copies, strict=True):
-        known = copy.exists() and nbformat.read(copy, 4).metadata.get("xailab", {}).get("mark")
-        if known != _mark(path):
-            stale.append((path, copy))
-    with ProcessPoolExecutor(2) as pool:
-        jobs = [pool.submit(_execute, *pair) for pair in stale]
-        for (path, _), job in zip(stale, jobs, strict=True):
-            print(f"  ran {path.name} ({job.result():.0f} s)", flush=True)
-    return copies
 
 
 # --- pages -------------------------------------------------------------------------------------
@@ -86,7 +45,8 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     )
     state, shown = widgets["state"], set()
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":  # the gallery lies one folder deeper than the notebooks
+        if cell.cell_type == "markdown":
+            # the gallery lies one folder deeper than the notebooks
             cell.source = re.sub(r"\]\(\.\./(\w+\.ipynb)", r"](\1", cell.source)
             continue
         texts = [pages.alt(output) for output in cell.get("outputs", []) if pages.alt(output)]
@@ -96,8 +56,8 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.metadata["tags"] = [*cell.metadata["tags"], "hide-cell"]
         _picker_instead(cell, state)
         for output in cell.get("outputs", []):
-            pages._settle(output)
-            pages._smaller(output)
+            pages.settle(output)
+            pages.smaller(output)
             view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
             if view:
                 shown.add(view["model_id"])
@@ -160,14 +120,17 @@ def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
     paths: the notebooks, None for the whole course with its gallery. Editions that lie beside ``out``
     (make editions) are offered for download.
     """
-    whole, paths = paths is None, paths or notebooks.notebook_paths()
+    if importlib.util.find_spec("myst_nb") is None:
+        raise FileNotFoundError("Sphinx is not installed: pip install --editable '.[site]'.")
+    whole, paths = not paths, paths or notebooks.notebook_paths()
     print(f"{len(paths)} notebooks:", flush=True)
-    copies = execute([*paths, PAGES / "gallery.ipynb"] if whole else paths, work / "executed")
+    wanted = [*paths, PAGES / "gallery.ipynb"] if whole else paths
+    copies = notebooks.execute(wanted, work / "executed")
     start = time.perf_counter()
     source = work / "source"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(PAGES, source, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
-    shutil.copy(notebooks.NOTEBOOKS / "cover.jpg", source)
+    shutil.copy(NOTEBOOKS / "cover.jpg", source)
     scripts(work / "js", source / "_static")
     shutil.copy(STATIC / "panels.css", source / "_static")
     shutil.move(source / "site.css", source / "_static" / "site.css")
@@ -179,17 +142,3 @@ def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
     subprocess.run([*command, str(source), str(out)], check=True)
     print(f"built in {time.perf_counter() - start:.0f} s after the notebooks had run")
     return out / "index.html"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m xailab.website", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/site"))
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
-    chosen = parser.parse_args(arguments)
-    first = build(chosen.out, chosen.out.parent / "site-work", chosen.notebooks or None)
-    print(f"The site is at {first.resolve().as_uri()}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,9 +11,9 @@ from typing import Any
 
 import nbformat
 
-from . import checklist, notebooks
+from . import NOTEBOOKS, ROOT, checklist, uses
+from .notebooks import title
 
-ROOT = notebooks.NOTEBOOKS.parent
 VERDICTS = ("holds with limits", "does not hold", "holds")
 EDITIONS = {
     "student": "blanks to fill in, with folded hints",
@@ -23,7 +23,7 @@ EDITIONS = {
 
 
 def _title(path: Path) -> str:
-    return nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
+    return title(nbformat.read(path, as_version=4))
 
 
 def claims(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
@@ -36,7 +36,8 @@ def claims(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
     lines = [line.strip() for line in text.splitlines()]
     start = next(i for i, line in enumerate(lines) if line.startswith("| statement"))
     rows: list[Any] = []
-    for line in lines[start + 2 :]:  # below the head and its rule, to the table's end
+    # below the head and its rule, to the table's end
+    for line in lines[start + 2 :]:
         if not line.startswith("|"):
             break
         statement, verdict, measured = re.split(r"(?<!\\)\|", line.strip("|"))
@@ -64,32 +65,41 @@ def ledger(paths: list[Path]) -> str:
     )
 
 
+def modules() -> list[str]:
+    """The package's modules by their dotted names, those of a folder after the folder's own."""
+    names = []
+    for path in sorted((ROOT / "xailab").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        if not any(part.startswith("_") for part in parts):
+            names.append(".".join(parts))
+    return sorted(names)
+
+
 def api_pages(folder: Path) -> None:
-    """One page a module, from its docstrings."""
+    """One page for each module, from its docstrings; a folder's page leads to those of its files."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = sorted(p.stem for p in (ROOT / "xailab").glob("*.py") if p.stem != "__init__")
+    names = modules()
     for name in names:
-        title = f"xailab.{name}"
-        body = f".. automodule:: {title}\n   :members:\n"
-        (folder / f"{name}.rst").write_text(f"{title}\n{'=' * len(title)}\n\n{body}")
-    listed = "\n".join(f"   {name}" for name in names)
-    (folder / "index.rst").write_text(
-        "The package\n===========\n\nOne subject a module; formulas are pure functions on arrays.\n\n"
-        f".. toctree::\n   :maxdepth: 1\n\n{listed}\n"
-    )
+        below = [other for other in names if other.rpartition(".")[0] == name]
+        listed = "".join(f"   {other}\n" for other in below)
+        text = f"{name}\n{'=' * len(name)}\n\n.. automodule:: {name}\n   :members:\n"
+        if below:
+            text += f"\n.. toctree::\n   :maxdepth: 1\n\n{listed}"
+        (folder / f"{name}.rst").write_text(text, encoding="utf-8")
 
 
 def teaching(folder: Path, to: Path) -> list[str]:
     """Copy the teacher's guide (Markdown) and see that every page has a title; returns their names.
 
-    The page called index comes first.
-    A plan for one notebook is called by its number, 05.md, and gets the notebook's title.
+    The page called index comes first. A plan for one notebook is called by its number, 05.md, and gets
+    the notebook's title.
     """
     names = []
     for page in sorted(folder.glob("*.md"), key=lambda page: (page.stem != "index", page.stem)):
         text = page.read_text(encoding="utf-8")
         if not text.lstrip().startswith("# "):
-            plans = list(notebooks.NOTEBOOKS.glob(f"{page.stem}_*.ipynb"))
+            plans = list(NOTEBOOKS.glob(f"{page.stem}_*.ipynb"))
             title = f"Plan for notebook {_title(plans[0])}" if plans else page.stem.capitalize()
             text = f"# {title}\n\n{text}"
         to.mkdir(parents=True, exist_ok=True)
@@ -138,13 +148,15 @@ def write(source: Path, paths: list[Path], editions: Path) -> None:
     """All gathered pages into the Sphinx folder ``source``, and their shelves onto its first page."""
     (source / "claims.md").write_text(ledger(paths), encoding="utf-8")
     (source / "checklist.md").write_text(checklist.page(checklist.gather(paths)), encoding="utf-8")
+    (source / "functions.md").write_text(uses.page(paths), encoding="utf-8")
     api_pages(source / "api")
     offered = downloads(editions, source / "downloads")
     if offered:
         (source / "editions.md").write_text(offered, encoding="utf-8")
-    plans = teaching(notebooks.NOTEBOOKS / "teaching", source / "teaching")
+    plans = teaching(NOTEBOOKS / "teaching", source / "teaching")
     gallery = ["gallery"] if (source / "gallery.ipynb").exists() else []
-    look_up = [*gallery, "claims", "checklist", "glossary", "notation", "bibliography", "api/index"]
+    look_up = [*gallery, "claims", "checklist", "glossary", "notation", "bibliography"]
+    look_up += ["functions", "api/xailab"]
     shelves = [
         shelf("Notebooks", [path.stem for path in paths]),
         shelf("Look up", look_up),
