@@ -21,7 +21,8 @@ MOVES = 12
 CELLS = [
     """import ipywidgets as ipw
 import numpy as np
-from xailab import cam, data, image_widgets, models, plots, widgets
+from xailab import cam, data, models, plots, widgets
+from xailab.widgets import images as image_widgets
 cnn = models.load_cnn()
 photos = data.photos()[:8]
 views = [cnn.view(p.image) for p in photos]

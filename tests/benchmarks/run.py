@@ -1,11 +1,11 @@
-"""Every benchmark, one after the other, and the README's block from what they print: make bench.
+"""Every benchmark, one after the other, and RESULTS.md from what they print: make bench.
 
     python tests/benchmarks/run.py [--quick] [--out FILE] [name ...]    names: cam lime shapley evaluate ...
 
 Each script runs in a process of its own and prints markdown tables; nothing else of what it prints counts.
-All tables go to build/benchmarks.md and, in the same form, between the two comments in the README: those
-of comparisons first, the others folded up. A script that fails is named, the others still count, and the end
-is 1; then, or where only some were asked for or one round only (--quick), the README stays as it is.
+All tables go to build/benchmarks.md and, in the same form, to RESULTS.md beside this file: those of
+comparisons first. A script that fails is named, the others still count, and the exit code is 1; then, or
+where only some were asked for or one round only (--quick), RESULTS.md stays as it is.
 """
 
 import argparse
@@ -21,14 +21,13 @@ from measure import machine
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-README = ROOT / "README.md"
+RESULTS = HERE / "RESULTS.md"
 NAMES = ("cam", "lime", "shapley", "evaluate", "widgets", "notebooks")
 TITLES = {"widgets": "How long a slider keeps you waiting, from the key press to the picture"}
 TAKE_ROUNDS = NAMES[:4]
 COMPARISONS = ("| beside it |", "| pytorch-grad-cam |")
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 TABLE = re.compile(
-    r"(?:^\*\*(?P<title>[^\n]+)\*\*\n\n)?(?P<rows>(?:^\|.*\|\n)+)(?P<note>\n(?![|*<\s]).+\n)?",
+    r"(?:^\*\*(?P<title>[^\n]+)\*\*\n\n)?(?P<rows>(?:^\|.*\|\n)+)(?P<note>\n(?![|*#\s]).+\n)?",
     re.MULTILINE,
 )
 
@@ -54,21 +53,12 @@ def tables(said: str, title: str = "") -> list[str]:
     return [t.strip("\n") for t in found]
 
 
-def block(found: list[str], about: str) -> str:
-    """What stands in the README: the comparisons, and the other tables folded up."""
+def results(found: list[str], about: str) -> str:
+    """The text of RESULTS.md: the comparisons, then the other tables."""
     first = [t for t in found if any(mark in t for mark in COMPARISONS)]
     rest = [t for t in found if t not in first]
-    if rest:
-        rest = ["<details><summary>More tables</summary>", *rest, "</details>"]
-    return "\n\n".join([BEGIN, about, *first, *rest, END])
-
-
-def replace_block(readme: str, new: str) -> str:
-    """The text with what stands between the two comments replaced. ValueError where they are not."""
-    if readme.count(BEGIN) != 1 or readme.count(END) != 1:
-        raise ValueError(f"README.md must have {BEGIN} and {END} once each.")
-    before, rest = readme.split(BEGIN)
-    return before + new + rest.split(END)[1]
+    more = ["## More tables", *rest] if rest else []
+    return "\n\n".join(["# Benchmarks", about, *first, *more]) + "\n"
 
 
 def write(path: Path, text: str) -> None:
@@ -82,7 +72,9 @@ def write(path: Path, text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "benchmarks.md")
-    parser.add_argument("--quick", action="store_true", help="one round only, README left alone")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round only, RESULTS.md left alone"
+    )
     parser.add_argument("names", nargs="*", help=" ".join(NAMES))
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
@@ -104,15 +96,15 @@ def main() -> int:
         f"{machine()}. The candidates took turns; given are medians, and ratios are medians of the "
         "ratios within a round. Memory is what the process grew by at most during the call."
     )
-    text = block(found, about)
-    write(options.out, text + "\n")
+    text = results(found, about)
+    write(options.out, text)
     print(f"\nAll tables: {options.out} ({minutes:.1f} minutes)")
     if failed:
-        print(f"Failed or without a table: {', '.join(failed)}; the README stays as it is.")
+        print(f"Failed or without a table: {', '.join(failed)}; RESULTS.md stays as it is.")
         return 1
     if not (options.names or options.quick):
-        write(README, replace_block(README.read_text(encoding="utf-8"), text))
-        print("The README's block is new.")
+        write(RESULTS, text)
+        print(f"Written: {RESULTS}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The README's block of benchmarks is what `make bench` writes, and the timing can be trusted."""
+"""RESULTS.md is what `make bench` writes, and the timing can be trusted."""
 
 import sys
 from itertools import pairwise
@@ -42,24 +42,17 @@ def test_a_table_is_printed_in_the_form_in_which_it_is_found():
     assert run.tables(table.markdown()) == [table.markdown()]
 
 
-def test_the_block_of_the_readme_is_replaced_and_nothing_else():
-    found = run.tables(SAID, "Sliders")
-    new = run.block(found, "Measured today.")
-    readme = f"# Title\n\n{run.BEGIN}\n\nold | stuff\n\n{run.END}\n\n## Next\n"
-    written = run.replace_block(readme, new)
-    assert written == f"# Title\n\n{new}\n\n## Next\n"
-    assert run.replace_block(written, new) == written
-    assert new.index("LIME at equal error") < new.index("<details>") < new.index("Sliders")
-    with pytest.raises(ValueError, match=r"README\.md must have"):
-        run.replace_block("# Title\n", new)
+def test_comparisons_come_first_and_the_other_tables_after_them():
+    text = run.results(run.tables(SAID, "Sliders")[::-1], "Measured today.")
+    assert text.startswith("# Benchmarks\n\nMeasured today.\n\n**LIME at equal error**")
+    assert text.index("LIME at equal error") < text.index("## More tables") < text.index("Sliders")
+    assert "More tables" not in run.results(run.tables(SAID)[:1], "")
 
 
-def test_the_readmes_block_has_the_form_that_make_bench_writes():
-    readme = (run.ROOT / "README.md").read_text(encoding="utf-8")
-    inside = readme.split(run.BEGIN)[1].split(run.END)[0]
-    text = run.BEGIN + inside + run.END
-    about = inside.strip().split("\n\n")[0]
-    assert run.block(run.tables(text), about) == text
+def test_the_results_have_the_form_that_make_bench_writes():
+    text = run.RESULTS.read_text(encoding="utf-8")
+    about = text.split("\n\n")[1]
+    assert run.results(run.tables(text), about) == text
     for table in run.tables(text):
         rows = [line for line in table.splitlines() if line.startswith("|")]
         assert len({row.count("|") for row in rows}) == 1, table
