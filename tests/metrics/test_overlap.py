@@ -1,14 +1,12 @@
-"""Localisation metrics by hand, against scikit-learn, and as laws; intervals against scipy."""
+"""Localisation metrics by hand, against scikit-learn, and as laws."""
 
 import warnings
-from math import comb
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import bootstrap, wilcoxon
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
 from xailab import metrics
@@ -79,16 +77,7 @@ def test_the_pointing_game_asks_where_the_maximum_lies(case):
     assert metrics.pointing_game(np.zeros((4, 4)), mask) is False
 
 
-def test_parts_found_is_the_share_of_objects_that_the_region_touches(case):
-    heatmap, _ = case
-    corners = [np.zeros((4, 4), bool) for _ in range(4)]
-    for mask, place in zip(corners, ((0, 0), (0, 3), (3, 0), (3, 3)), strict=True):
-        mask[place] = True
-    assert metrics.parts_found(heatmap, corners) == 0.5
-    assert metrics.parts_found(heatmap, corners, 0.7) == 0.25
-
-
-def test_grid_share_is_the_heat_in_one_cell(case):
+def test_the_grid_pointing_game_is_the_share_of_heat_in_one_cell(case):
     heatmap, _ = case
     shares = [metrics.grid_pointing_game(heatmap, cell) for cell in range(4)]
     assert shares == pytest.approx([22 / 37, 2 / 37, 4 / 37, 9 / 37])
@@ -116,7 +105,7 @@ def test_the_best_threshold_has_the_highest_mean():
         metrics.best_threshold(curves, [0.2, 0.4])
 
 
-def test_held_out_scores_use_the_threshold_that_was_best_on_the_other_half():
+def test_cross_validated_scores_use_the_threshold_that_was_best_on_the_other_half():
     # items 0 and 2 are best at 0.3, items 1 and 3 at 0.6: each is scored at the others' threshold
     curves = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]])
     assert metrics.cross_validated_threshold(curves, [0.3, 0.6]).tolist() == [0.1, 0.2, 0.3, 0.4]
@@ -230,119 +219,3 @@ def test_a_map_with_negative_or_infinite_values_is_refused(case, value):
     for metric in (*OVERLAPS, metrics.saliency_score):
         with pytest.raises(ValueError, match=r"heatmap must be .* finite numbers >= 0"):
             metric(heatmap, mask)
-
-
-# --- intervals ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("level", [0.8, 0.95])
-def test_the_interval_agrees_with_scipys_percentile_bootstrap(rng, level):
-    values = rng.gamma(2, size=40)
-    found = metrics.bootstrap_interval(values, level)
-    theirs = bootstrap(
-        (values,),
-        np.mean,
-        confidence_level=level,
-        n_resamples=20_000,
-        method="percentile",
-        rng=np.random.default_rng(1),
-    ).confidence_interval
-    assert found.mean == pytest.approx(values.mean())
-    noise = 0.05 * (theirs.high - theirs.low)
-    assert found.low == pytest.approx(theirs.low, abs=noise)
-    assert found.high == pytest.approx(theirs.high, abs=noise)
-    assert found.n == 40
-
-
-def test_two_values_have_the_interval_that_can_be_counted():
-    # means 0, 1/2, 1 come with probability 1/4, 1/2, 1/4
-    assert metrics.bootstrap_interval([0, 1]) == (0.5, 0, 1, 2)
-    assert metrics.bootstrap_interval([0, 1], level=0.4) == (0.5, 0.5, 0.5, 2)
-
-
-def test_constant_values_have_an_interval_of_no_width():
-    assert metrics.bootstrap_interval([0.25] * 7) == (0.25, 0.25, 0.25, 7)
-
-
-def test_the_interval_covers_the_truth_about_as_often_as_it_says(rng):
-    covered = 0
-    for i in range(200):
-        found = metrics.bootstrap_interval(rng.normal(3, 1, 40), 0.9, seed=i, n_resamples=500)
-        covered += found.low <= 3 <= found.high
-    assert 165 <= covered <= 192  # 180 expected, 4.2 the standard deviation
-
-
-def test_the_interval_is_the_same_for_the_same_seed_and_reads_as_a_sentence(rng):
-    values = rng.random(30)
-    a, b, c = (metrics.bootstrap_interval(values, seed=seed) for seed in (0, 0, 1))
-    assert a == b
-    assert a != c
-    assert str(metrics.Interval(0.5, 0.25, 0.754, 9)) == "0.50 [0.25, 0.75] (n = 9)"
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [1.0, np.nan], [1.0, np.inf, 2.0]])
-def test_one_value_or_one_that_is_not_finite_has_no_interval(values):
-    with pytest.raises(ValueError, match="An interval needs at least 2 finite values"):
-        metrics.bootstrap_interval(values)
-
-
-@pytest.mark.parametrize("level", [0, 1, 95])
-def test_a_level_outside_0_to_1_is_refused(level):
-    with pytest.raises(ValueError, match="level must lie between 0 and 1"):
-        metrics.bootstrap_interval([1, 2], level)
-
-
-def test_the_paired_interval_is_that_of_the_differences(rng):
-    a, b = rng.random(25), rng.random(25)
-    assert metrics.paired_bootstrap(a, b) == metrics.bootstrap_interval(a - b)
-    assert metrics.paired_bootstrap(a + 0.5, a) == pytest.approx((0.5, 0.5, 0.5, 25))
-    assert metrics.paired_bootstrap(a, b).mean == pytest.approx(a.mean() - b.mean())
-
-
-def test_pairs_of_different_length_are_refused():
-    for test in (metrics.paired_bootstrap, metrics.sign_flip_test):
-        with pytest.raises(ValueError, match="got 3 and 2 values"):
-            test([1, 2, 3], [1, 2])
-
-
-def test_the_sign_flip_test_counts_all_patterns():
-    # 8 differences of one size and sign: only all plus or all minus reach the mean
-    assert metrics.sign_flip_test(np.ones(8), np.zeros(8)) == 2 / 2**8
-    # 6 up and 2 down: patterns with at least 6 of one sign
-    d = np.array([1, 1, 1, 1, 1, 1, -1, -1.0])
-    expected = 2 * sum(comb(8, k) for k in (6, 7, 8)) / 2**8
-    assert metrics.sign_flip_test(d, np.zeros(8)) == pytest.approx(expected)
-    assert metrics.sign_flip_test(np.zeros(5), np.zeros(5)) == 1
-
-
-def test_on_ranks_the_sign_flip_test_is_wilcoxons(rng):
-    d = rng.permutation(np.arange(1.0, 11)) * np.where(rng.random(10) < 0.7, 1, -1)
-    assert metrics.sign_flip_test(d, np.zeros(10)) == pytest.approx(
-        wilcoxon(d, method="exact").pvalue
-    )
-
-
-def test_many_differences_are_tested_on_drawn_patterns(rng):
-    d = rng.normal(0.3, 1, 60)
-    p = metrics.sign_flip_test(d, np.zeros(60))
-    t = d.mean() / (np.sqrt((d**2).mean()) / np.sqrt(60))
-    from scipy.stats import norm
-
-    assert p == pytest.approx(2 * norm.sf(abs(t)), abs=0.02)
-    assert metrics.sign_flip_test(d + 5, np.zeros(60)) == 1 / 20_001
-
-
-def test_holms_p_values_by_hand():
-    found = metrics.holm([0.01, 0.04, 0.03, 0.005])
-    assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert metrics.holm([0.9, 0.8]) == pytest.approx([1, 1])
-
-
-def test_the_comparison_names_every_pair_with_its_corrected_p(rng):
-    base = rng.random(20)
-    scores = {"a": base + 1, "b": base + rng.normal(0, 0.1, 20), "c": base}
-    table = metrics.compare(scores)
-    assert list(table.index) == ["a - b", "a - c", "b - c"]
-    assert table.loc["a - c", "difference"] == pytest.approx(1)
-    assert list(table["significant"]) == [True, True, False]
-    assert table["p_holm"].tolist() == pytest.approx(metrics.holm(table["p"]).tolist())

@@ -698,7 +698,6 @@ CASES = {
         V,
         "one at least",
     ),
-    "metrics: no objects": (lambda r: metrics.parts_found(r.heat, []), V, "one at least"),
     "metrics: grid cell": (
         lambda r: metrics.grid_pointing_game(r.heat, 4),
         V,
@@ -717,8 +716,12 @@ CASES = {
         "between 0 and 1, not 95",
     ),
     "pairs: lengths": (lambda r: metrics.paired_bootstrap([1, 2], [1, 2, 3]), V, "the same items"),
-    "pairs: none": (lambda r: metrics.sign_flip_test([], []), V, "one at least"),
-    "pairs: NaN": (lambda r: metrics.sign_flip_test([1, NAN], [1, 2]), V, "drop such items first"),
+    "pairs: none": (lambda r: metrics.compare({"a": [], "b": []}), V, "one at least"),
+    "pairs: NaN": (
+        lambda r: metrics.paired_bootstrap([1, NAN], [1, 2]),
+        V,
+        "drop such items first",
+    ),
     "Holm: p 2": (lambda r: metrics.holm([2.0]), V, "probabilities from 0 to 1"),
     "compare: one method": (lambda r: metrics.compare({"a": [1, 2]}), V, "two or more methods"),
     # --- faithfulness ---

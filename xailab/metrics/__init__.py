@@ -1,6 +1,6 @@
 """How good is an explanation? Overlap with an object, faithfulness to the model, and how sure we are."""
 
-from .intervals import Interval, bootstrap_interval, compare, holm, paired_bootstrap, sign_flip_test
+from .intervals import Interval, bootstrap_interval, compare, holm, paired_bootstrap
 from .overlap import (
     LOCALISATION,
     best_threshold,
@@ -10,7 +10,6 @@ from .overlap import (
     grid_pointing_game,
     iou,
     localisation,
-    parts_found,
     pointing_game,
     precision,
     recall,
