@@ -23,7 +23,7 @@ def test_deletion_of_a_sum_loses_term_by_term():
         tables.deletion(linear, X.iloc[0], B, [0, 0, 1])
 
 
-def test_a_forgotten_feature_takes_the_backgrounds_values():
+def test_a_removed_feature_takes_the_backgrounds_values():
     crowd = pd.DataFrame([[0.0, 0, 0], [2, 0, 0]], columns=list("abc"))
     square = lambda rows: rows["a"].to_numpy() ** 2
     assert tables.deletion(square, X.iloc[0], crowd, [0, 1, 2])[1] == pytest.approx(2)
@@ -39,12 +39,12 @@ def test_the_true_order_scores_highest_and_its_reverse_lowest():
     assert list(found.columns) == ["truth", "blind", "random order", "reversed"]
 
 
-def test_a_lowered_output_is_ordered_by_what_lowers_it():
+def test_an_output_below_the_base_value_is_ordered_by_what_lowers_it():
     assert list(tables.strongest_first([1, -2, 3], True)) == [2, 0, 1]
     assert list(tables.strongest_first([1, -2, 3], False)) == [1, 0, 2]
 
 
-def test_a_lowered_answer_is_counted_the_other_way_round():
+def test_for_an_output_below_the_base_value_the_sign_is_reversed():
     low = pd.DataFrame([[-1.0, -1, -1]], columns=list("abc"))
     found = tables.faithfulness(linear, low, B, {"truth": -W[None]})
     assert found["truth"].item() == pytest.approx(4)

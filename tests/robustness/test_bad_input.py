@@ -43,7 +43,6 @@ from xailab.data import compositions, images, own_pictures, own_table
 from xailab.evaluate import baselines, batch, report
 from xailab.hooks import find_layer, record
 from xailab.lime_text import addresses, marked
-from xailab.metrics import faithfulness
 from xailab.widgets import images as image_widgets
 from xailab.widgets import overlay
 
@@ -782,7 +781,7 @@ CASES = {
         "must return a dict",
     ),
     "stability: no noise": (
-        lambda r: faithfulness.stability(lambda x: {}, r.x, noise=0),
+        lambda r: metrics.stability(lambda x: {}, r.x, noise=0),
         V,
         "positive number, not 0",
     ),

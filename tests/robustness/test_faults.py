@@ -36,7 +36,7 @@ from xailab.checks import progress_file
 from xailab.course import notebooks
 from xailab.evaluate import baselines
 from xailab.hooks import record, spatial_layers
-from xailab.metrics import faithfulness, tables
+from xailab.metrics import faithfulness, sanity
 
 # --- an exception at every step inside a model -------------------------------------------------
 
@@ -155,8 +155,8 @@ JOBS = {
     "spatial layers": spatial_layers,
     "deletion": lambda net, x: faithfulness.deletion(net, x[:1], HEAT, 0, steps=40),
     "average drop": lambda net, x: faithfulness.average_drop(net, x, np.stack([HEAT] * 2), [0, 1]),
-    "cascade": lambda net, x: faithfulness.cascading_randomisation(net, lambda n: _drawn(n, x)),
-    "stability": lambda net, x: faithfulness.stability(lambda v: _drawn(net, v), x, repeats=2),
+    "cascade": lambda net, x: sanity.cascading_randomisation(net, lambda n: _drawn(n, x)),
+    "stability": lambda net, x: sanity.stability(lambda v: _drawn(net, v), x, repeats=2),
     "input gradient": lambda net, x: baselines.input_gradient(net, x, torch.tensor([0, 1])),
     "integrated gradients": lambda net, x: integrated_gradients.path_average(
         lambda v: net(v)[:, 0],
@@ -460,19 +460,6 @@ STOPPED = {
         lambda found: found.answers,
         _sets_tried,
     ),
-    "deletion curves": Job(
-        _curved, 6, lambda f, m: tables.faithfulness(f, FRAME[:m], BACK, VALUES)
-    ),
-    "layers": Job(
-        Mined,
-        4,
-        lambda net, m: faithfulness.cascading_randomisation(
-            net, lambda n: _drawn(n, BATCH), ["head", "last", "body"][: m - 1]
-        ),
-        2,
-    ),
-    "repeats": Job(
-        Mined, 5, lambda net, m: faithfulness.stability(lambda v: _drawn(net, v), BATCH, repeats=m)
     ),
     "images": Job(
         _four_classes,

@@ -1,5 +1,8 @@
 """How good is an explanation? Overlap with an object, faithfulness to the model, and how sure we are."""
 
+from importlib import import_module
+from typing import Any
+
 from .intervals import Interval, bootstrap_interval, compare, holm, paired_bootstrap
 from .overlap import (
     LOCALISATION,
@@ -18,22 +21,20 @@ from .overlap import (
     threshold_curve,
 )
 
-_OF_A_NETWORK = (
-    "Curve",
-    "Cascade",
-    "average_drop",
-    "deletion",
-    "insertion",
-    "map_similarity",
-    "cascading_randomisation",
-    "stability",
-)
+# measures that ask a network are imported when first used: torch takes seconds to load
+_IMPORTED_WHEN_USED = {
+    **dict.fromkeys(("Curve", "average_drop", "deletion", "insertion"), "faithfulness"),
+    **dict.fromkeys(
+        ("Cascade", "cascading_randomisation", "map_similarity", "stability"), "sanity"
+    ),
+}
 
 
-def __getattr__(name: str):
-    """The measures that ask a network, imported when first used: torch takes seconds to load."""
-    if name in _OF_A_NETWORK:
-        from . import faithfulness
+def __getattr__(name: str) -> Any:
+    if name not in _IMPORTED_WHEN_USED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_IMPORTED_WHEN_USED[name]}", __name__), name)
 
-        return getattr(faithfulness, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_IMPORTED_WHEN_USED])

@@ -1,4 +1,4 @@
-"""What a project on a table of one's own needs: is an explanation faithful, do two of them agree?"""
+"""Explanations of a table's rows: are they faithful to the model, and do two of them agree?"""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,13 +7,12 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from .. import shapley
-from .._utils.interrupts import stoppable
 
 
 def strongest_first(values: np.ndarray, raises: bool) -> np.ndarray:
-    """The features' places, those first that speak strongest for the side the model takes.
+    """The features' positions, those first that push most to the side on which the output lies.
 
-    values: (d,) signed. raises: True when the output lies above what it is compared with. Notebook 13.
+    values: (d,) signed. raises: True when the output lies above what it is compared with.
     """
     return np.argsort(-np.asarray(values) if raises else np.asarray(values), kind="stable")
 
@@ -21,11 +20,11 @@ def strongest_first(values: np.ndarray, raises: bool) -> np.ndarray:
 def deletion(
     predict: Callable, x: pd.Series, background: pd.DataFrame, order: Sequence[int] | np.ndarray
 ) -> np.ndarray:
-    """(d + 1,): the output while the features of x are forgotten one after another, in this order.
+    """(d + 1,): the output while the features of x are removed one after another, in this order.
 
-    A forgotten feature takes the values of the background rows, and the output is their mean: the
-    value function of notebook 3. predict: DataFrame (n, d) -> (n,). Introduced in notebook 13.
-    Raises ValueError for an order that does not fit.
+    A removed feature takes the values of the background rows, and the output is their mean: the
+    value function of Shapley values. predict: DataFrame (n, d) -> (n,). order: positions of the d
+    features.
     """
     d = len(x)
     if sorted(order) != list(range(d)):
@@ -45,43 +44,49 @@ def faithfulness(
     explanations: Mapping[str, np.ndarray],
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How much of an output each method's order takes away, on average on the way: (rows, methods).
+    """How much of each output the features that a method puts first account for: (rows, methods).
 
-    The mean over the steps of the deletion curve of (output - curve), counted towards the
-    background's mean, in units of the output: high when the features forgotten first carried the
-    answer. explanations: method -> (n, d) signed values. Two columns are controls: "random order" and
-    "reversed", the first method backwards. Introduced in notebook 13.
-    Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the table of the first rows.
+    The mean over the steps of ``deletion`` of output - curve, with the sign that counts a move
+    towards the background's mean as positive, in units of the output. High when the features removed
+    first carried the output. Two columns are controls: "random order" and "reversed", the first
+    method's order backwards.
+
+    Parameters
+    ----------
+    predict : callable
+        DataFrame (n, d) -> (n,).
+    X : DataFrame (n, d)
+        The rows that are explained.
+    background : DataFrame (m, d)
+        Rows whose values replace those of a removed feature.
+    explanations : dict
+        method -> (n, d) signed values.
+    seed : int
+        Of the random order.
     """
-    rng, lines = np.random.default_rng(seed), list[dict[str, float]]()
+    rng, rows = np.random.default_rng(seed), []
     base = float(np.mean(predict(background)))
     outputs = np.asarray(predict(X), dtype=float)
     first = next(iter(explanations))
-
-    def result() -> pd.DataFrame:
-        return pd.DataFrame(lines, index=X.index[: len(lines)])
-
-    with stoppable(lines, len(X), "rows", result):
-        for i, (output, (_, x)) in enumerate(zip(outputs, X.iterrows(), strict=True)):
-            raises = output > base
-            orders = {
-                name: strongest_first(given[i], raises) for name, given in explanations.items()
-            }
-            orders |= {"random order": rng.permutation(len(x)), "reversed": orders[first][::-1]}
-            lost = {
-                name: np.mean(output - deletion(predict, x, background, order)[1:-1])
-                for name, order in orders.items()
-            }
-            lines.append({name: value if raises else -value for name, value in lost.items()})
-    return result()
+    for i, output in enumerate(outputs):
+        raises = output > base
+        orders = {name: strongest_first(given[i], raises) for name, given in explanations.items()}
+        orders["random order"] = rng.permutation(X.shape[1])
+        orders["reversed"] = orders[first][::-1]
+        row = {}
+        for name, order in orders.items():
+            curve = deletion(predict, X.iloc[i], background, order)
+            lost = float(np.mean(output - curve[1:-1]))
+            row[name] = lost if raises else -lost
+        rows.append(row)
+    return pd.DataFrame(rows, index=X.index)
 
 
 def agreement(a: Sequence | np.ndarray, b: Sequence | np.ndarray, k: int = 3) -> pd.DataFrame:
-    """Do two explanations of the same rows agree? A line a row: rank correlation and top-k overlap.
+    """Do two explanations of the same rows agree? One row each: rank correlation and top-k overlap.
 
     a, b: (n, d) signed values. rank: Spearman's correlation of the signed values, in [-1, 1].
-    overlap: shared features among the k largest |values|, over k. Introduced in notebook 13.
-    Raises ValueError for shapes that do not fit.
+    overlap: number of features among the k largest |values| of both, divided by k.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape or a.ndim != 2:
@@ -90,19 +95,19 @@ def agreement(a: Sequence | np.ndarray, b: Sequence | np.ndarray, k: int = 3) ->
         )
     if not 1 <= k <= a.shape[1]:
         raise ValueError(f"k must lie between 1 and {a.shape[1]}, not {k}.")
-    lines = []
+    rows = []
     for one, other in zip(a, b, strict=True):
         top = [set(np.argsort(-np.abs(v), kind="stable")[:k]) for v in (one, other)]
-        lines.append((spearmanr(one, other).statistic, len(top[0] & top[1]) / k))
-    return pd.DataFrame(lines, columns=["rank", "overlap"])
+        rows.append((spearmanr(one, other).statistic, len(top[0] & top[1]) / k))
+    return pd.DataFrame(rows, columns=["rank", "overlap"])
 
 
 def planted_rule(X: pd.DataFrame, weights: Mapping[str, float], seed: int = 0) -> pd.Series:
-    """A target for your own table whose reasons are known: a weighted sum of its columns, and noise.
+    """A target for your own table whose reasons are known: a weighted sum of its columns plus noise.
 
-    weights: column -> weight of its standardised value. True where the sum and a tenth of its spread
-    in noise lie above the median. An explanation of a model of it has to name these columns.
-    Raises ValueError for a column that X does not have. Introduced in notebook 13.
+    True where s + 0.1 std(s) e exceeds its median, with s = sum_j weights[j] z_j, z the standardised
+    columns and e standard normal noise. weights: column -> weight. A good explanation of a model
+    of this target names these columns.
     """
     unknown = sorted(set(weights) - set(X.columns))
     if unknown or not weights:
