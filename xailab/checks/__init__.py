@@ -13,23 +13,23 @@ from functools import partial
 import pandas as pd
 
 from . import (
-    exercises_beyond,
-    exercises_images,
-    exercises_measures,
-    exercises_shapley,
-    exercises_tables,
-    exercises_texts,
+    nb02,
+    nb03,
+    nb07,
+    nb09,
+    nb10,
+    nb12,
 )
 from . import progress_file as _progress
 from .exercise import Exercise, judge
 
 _BY_SUBJECT: dict[str, Exercise] = {
-    **exercises_tables.EXERCISES,
-    **exercises_shapley.EXERCISES,
-    **exercises_images.EXERCISES,
-    **exercises_measures.EXERCISES,
-    **exercises_texts.EXERCISES,
-    **exercises_beyond.EXERCISES,
+    **nb02.EXERCISES,
+    **nb03.EXERCISES,
+    **nb09.EXERCISES,
+    **nb07.EXERCISES,
+    **nb10.EXERCISES,
+    **nb12.EXERCISES,
 }
 EXERCISES = dict(sorted(_BY_SUBJECT.items(), key=lambda item: item[0][:2]))  # by notebook
 
