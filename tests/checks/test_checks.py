@@ -1,7 +1,9 @@
-"""Every exercise knows its reference, its blank and its typical mistakes."""
+"""Every exercise recognises its reference solution, a blank and the typical mistakes."""
 
 import random
 import re
+import subprocess
+import sys
 
 import nbformat
 import numpy as np
@@ -38,24 +40,24 @@ def test_a_blank_is_not_attempted_and_the_reference_goes_on(key, capsys):
     for answer in (None, blank)[: 1 if exercise.cases is None else 2]:
         verdict = checks.check(key, answer)
         assert (verdict.status, verdict.message) == ("not attempted", exercise.task)
-        lent = verdict.use
-        assert getattr(lent, "func", lent) is exercise.reference
-        assert "GOES ON WITH THE REFERENCE" in capsys.readouterr().out
+        used = verdict.use
+        assert getattr(used, "func", used) is exercise.reference
+        assert "GOES ON WITH THE REFERENCE SOLUTION" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("key", [k for k in KEYS if checks.EXERCISES[k].cases])
-def test_the_reference_that_a_blank_goes_on_with_is_no_answer(key):
+def test_the_reference_solution_handed_back_is_not_an_answer(key):
     exercise = checks.EXERCISES[key]
-    lent = checks.check(key, None).use
+    used = checks.check(key, None).use
     for case in exercise.cases():
-        assert same(lent(*case), exercise.reference(*case), 0)
-    assert checks.check(key, lent).status == "not attempted"
-    assert checks.check(key, checks.check(key, lent).use).status == "not attempted"
+        assert same(used(*case), exercise.reference(*case), 0)
+    assert checks.check(key, used).status == "not attempted"
+    assert checks.check(key, checks.check(key, used).use).status == "not attempted"
     assert checks.check(key, checks.check(key, exercise.reference).use).status == "correct"
 
 
 def test_notebooks_go_on_with_functions_only():
-    """A lent value could not be told from an answer."""
+    """A reference solution that is a value could not be distinguished from an answer."""
     used = [
         key
         for path in notebooks.notebook_paths()
@@ -89,7 +91,8 @@ def test_cases_are_several_and_the_same_every_time(key):
     first, again = exercise.cases(), exercise.cases()
     assert len(first) >= 3
     assert all(same(a, b, 0) for a, b in zip(first, again, strict=True))
-    for case in first:  # what holds for the reference holds on every hidden case
+    # the properties hold for the reference on every hidden case
+    for case in first:
         result = exercise.reference(*case)
         assert all(holds(np.asarray(result), *case) for holds, _ in exercise.properties)
 
@@ -139,11 +142,12 @@ def test_whatever_an_answer_is_the_notebook_goes_on(key, thing):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @given(factor=st.floats(-3, 3), shift=st.floats(-3, 3))
 @settings(max_examples=25)
-def test_the_reference_in_other_clothes_is_correct_and_anything_off_it_is_not(key, factor, shift):
+def test_the_reference_as_a_list_is_correct_and_anything_off_it_is_not(key, factor, shift):
     exercise = checks.EXERCISES[key]
     results = [exercise.reference(*case) for case in exercise.cases()]
     if any(_numbers(result) is None for result in results):
-        return  # words cannot be shifted
+        # words cannot be shifted
+        return
     moved = lambda *case: factor * _numbers(exercise.reference(*case)) + shift
     off = max(
         np.abs(moved(*case) - _numbers(r)).max()
@@ -255,7 +259,7 @@ def test_the_answer_goes_on_when_it_is_correct(capsys):
     )
 
 
-def test_an_exercise_says_what_it_lacks():
+def test_an_exercise_with_a_wrong_level_or_without_cases_is_refused():
     with pytest.raises(ValueError, match="level must be one of predict"):
         Exercise("?", 1, level="easy")
     with pytest.raises(ValueError, match="A function needs cases"):
@@ -265,3 +269,16 @@ def test_an_exercise_says_what_it_lacks():
 def test_an_unknown_key_offers_near_ones():
     with pytest.raises(ValueError, match=r"no exercise '05.gradcam'; near keys: 05.grad_cam"):
         checks.check("05.gradcam", None)
+
+
+def test_a_check_imports_the_exercises_of_its_own_notebook_only():
+    code = """
+import sys
+from xailab import checks
+checks.check("02.kernel", lambda d, width: d)
+print(*sorted(name for name in sys.modules if name.startswith("xailab.checks.nb")))
+print("torch" in sys.modules)
+print(list(checks.EXERCISES) == sorted(checks.EXERCISES, key=lambda key: key[:2]))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["xailab.checks.nb02", "False", "True"]

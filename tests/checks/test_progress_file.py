@@ -1,4 +1,4 @@
-"""The progress file: nothing that was done is ever lost, whatever happens to it."""
+"""The progress file: no result is lost, whatever happens to the file."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_a_correct_exercise_stays_correct_with_its_date(file):
     assert (entry["status"], entry["first"][:10], entry["tries"]) == ("correct", "2026-01-31", 3)
 
 
-def test_check_keeps_tries_and_not_blanks(file):
+def test_check_records_tries_but_not_blanks(file):
     assert checks.check("02.kernel").status == "not attempted"
     assert not file.exists()
     checks.check("02.kernel", lambda d, w: d)
@@ -72,7 +72,7 @@ def test_check_keeps_tries_and_not_blanks(file):
     assert "<table" in shown._repr_html_() and "02.kernel" in shown._repr_html_()
 
 
-def test_a_damaged_file_is_kept_beside_and_said(file):
+def test_a_damaged_file_is_kept_under_another_name_and_reported(file):
     file.parent.mkdir()
     for n, damage in enumerate(
         ('{"version": 1, "exer', "[]", '{"version": 1, "exercises": {"a": 3}}')
@@ -85,7 +85,7 @@ def test_a_damaged_file_is_kept_beside_and_said(file):
         assert list(progress_file.read()) == ["02.kernel"]
 
 
-def test_a_newer_file_is_left_alone_and_said(file):
+def test_a_file_of_a_newer_version_is_left_alone_and_reported(file):
     file.parent.mkdir()
     newer = '{"version": 2, "exercises": {}, "medals": 3}'
     file.write_text(newer)
@@ -93,7 +93,7 @@ def test_a_newer_file_is_left_alone_and_said(file):
     assert file.read_text() == newer
 
 
-def test_what_this_version_does_not_know_is_kept(file):
+def test_unknown_fields_are_kept(file):
     progress_file.record("02.kernel", "correct")
     content = _content(file)
     content["exercises"]["77.gone"] = {**content["exercises"]["02.kernel"], "mark": "gold"}
@@ -104,7 +104,9 @@ def test_what_this_version_does_not_know_is_kept(file):
     assert _content(file)["exercises"]["77.gone"]["mark"] == "gold"
 
 
-def test_a_place_that_cannot_be_written_is_said_and_the_notebook_goes_on(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_reported_and_the_notebook_goes_on(
+    tmp_path, monkeypatch
+):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XAILAB_PROGRESS", str(tmp_path / "file" / "progress.json"))
     verdict = checks.check("02.kernel", checks.EXERCISES["02.kernel"].reference)

@@ -1,4 +1,4 @@
-"""The quizzes: complete and fair as data, and marked in Python as the page marks them."""
+"""The quizzes: complete and fair as data, and marked in Python as on the page."""
 
 import copy
 import re
@@ -95,12 +95,13 @@ def test_score_and_text_follow_the_answers(small):
     assert (small.score, small.answers) == (2, [1, 0])
     small.controls["sum"].value = None
     assert (small.text, small.feedback(0)) == ("1 of 2 answered, 1 right.", "")
-    small.answers = [-1, -1]  # as the page's "Start again" does
+    # as "Start again" on the page does
+    small.answers = [-1, -1]
     assert small.score == 0
 
 
 @pytest.mark.parametrize("bad", [[0], [2, 0], [0, -2], [0, 3]])
-def test_answers_that_no_question_has_are_refused(small, bad):
+def test_positions_without_an_option_are_refused(small, bad):
     with pytest.raises(traitlets.TraitError, match="answers must hold 2 numbers"):
         small.answers = bad
     assert small.answers == [-1, -1]
@@ -126,7 +127,7 @@ def test_the_repr_lists_questions_and_options_without_the_answers(small):
     ]
 
 
-def test_a_page_without_scripts_has_everything_and_no_foreign_markup(small):
+def test_a_page_without_scripts_has_all_text_and_escapes_markup(small):
     data, _ = small._repr_mimebundle_()
     page = data["text/html"]
     assert data["text/plain"] == repr(small)
@@ -164,6 +165,6 @@ def _broken(change):
         (lambda q: q.clear(), "A quiz needs questions"),
     ],
 )
-def test_a_question_that_is_not_whole_is_named(change, message):
+def test_an_incomplete_question_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         quiz.parse(_broken(change))

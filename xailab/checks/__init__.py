@@ -1,7 +1,7 @@
 """Exercises that check themselves: not attempted, almost (with a hint), or correct.
 
-What an exercise is stands in ``exercises``; here are the check, its verdict and the table of what
-is done. Answers and progress stay on this computer.
+``exercise`` says what an exercise is and compares answers; ``nb01`` to ``nb13`` hold the exercises, one
+file per notebook, imported when first needed. Answers and progress stay on this computer.
 """
 
 import difflib
@@ -9,38 +9,54 @@ import html
 import textwrap
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
+from typing import Any
 
 import pandas as pd
 
-from . import (
-    nb02,
-    nb03,
-    nb07,
-    nb09,
-    nb10,
-    nb12,
-)
-from . import progress_file as _progress
+from . import progress_file
 from .exercise import Exercise, judge
 
-_BY_SUBJECT: dict[str, Exercise] = {
-    **nb02.EXERCISES,
-    **nb03.EXERCISES,
-    **nb09.EXERCISES,
-    **nb07.EXERCISES,
-    **nb10.EXERCISES,
-    **nb12.EXERCISES,
-}
-EXERCISES = dict(sorted(_BY_SUBJECT.items(), key=lambda item: item[0][:2]))  # by notebook
+NOTEBOOKS = tuple(f"{number:02}" for number in range(1, 14))
+
+
+def _exercises(notebook: str) -> dict[str, Exercise]:
+    """The exercises of one notebook, "05": key -> Exercise; empty for a notebook that is not there."""
+    if notebook not in NOTEBOOKS:
+        return {}
+    return import_module(f".nb{notebook}", __name__).EXERCISES
+
+
+def _all_exercises() -> dict[str, Exercise]:
+    return {key: one for notebook in NOTEBOOKS for key, one in _exercises(notebook).items()}
+
+
+def _exercise(key: str) -> Exercise:
+    found = _exercises(str(key)[:2])
+    if key not in found:
+        near = difflib.get_close_matches(str(key), _all_exercises(), n=2, cutoff=0.0)
+        raise ValueError(f"There is no exercise {key!r}; near keys: {', '.join(near)}.")
+    return found[key]
+
+
+def __getattr__(name: str) -> Any:
+    """``checks.EXERCISES``: all exercises by key, in the order of the notebooks."""
+    if name == "EXERCISES":
+        return _all_exercises()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "EXERCISES"])
 
 
 class _Reference(partial):
-    """A reference that a notebook goes on with; handed back to ``check`` it is nobody's answer."""
+    """The reference solution with which a notebook goes on; ``check`` does not count it as an answer."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What ``check`` found: status is "not attempted", "almost" or "correct". Notebook 01."""
+    """The result of ``check``: status is "not attempted", "almost" or "correct"."""
 
     key: str
     status: str
@@ -49,12 +65,12 @@ class Verdict:
 
     @property
     def use(self) -> object:
-        """The answer when it is correct, else the reference; says which, and prints the verdict."""
+        """The answer if it is correct, else the reference solution; prints the verdict and which it is."""
         print(self)
         if self.status == "correct":
             return self._answer
-        print(">>> THE NOTEBOOK GOES ON WITH THE REFERENCE ANSWER, NOT WITH YOURS. <<<")
-        reference = EXERCISES[self.key].reference
+        print(">>> THE NOTEBOOK GOES ON WITH THE REFERENCE SOLUTION, NOT WITH YOURS. <<<")
+        reference = _exercise(self.key).reference
         return _Reference(reference) if callable(reference) else reference
 
     def __repr__(self) -> str:
@@ -62,27 +78,21 @@ class Verdict:
 
 
 def check(key: str, answer: object = None) -> Verdict:
-    """Try a student's answer on hidden cases; the notebook goes on whatever comes of it.
+    """Try a student's answer on hidden cases; never raises because of the answer.
 
-    answer: the function or value the exercise asks for; None, or a function that raises
-    NotImplementedError, is "not attempted". ``check(...).use`` is the answer to go on with. A try is
-    kept in the progress file. Raises ValueError for an unknown key. Introduced in notebook 01.
+    answer: the function or value that the exercise asks for; None, or a function that raises
+    NotImplementedError, is "not attempted". ``check(...).use`` is the function to continue with. A try
+    is recorded in the progress file. An unknown key raises ValueError.
     """
-    if key not in EXERCISES:
-        near = difflib.get_close_matches(str(key), EXERCISES, n=2, cutoff=0.0)
-        raise ValueError(f"There is no exercise {key!r}; near keys: {', '.join(near)}.")
-    status, message = judge(EXERCISES[key], None if isinstance(answer, _Reference) else answer)
+    status, message = judge(_exercise(key), None if isinstance(answer, _Reference) else answer)
     if status != "not attempted":
-        message = f"{message} {_progress.record(key, status)}".rstrip()
+        message = f"{message} {progress_file.record(key, status)}".rstrip()
     return Verdict(key, status, message, answer)
 
 
 @dataclass(frozen=True)
 class Overview:
-    """All exercises with level, minutes and what is done of them; prints as text and as a table.
-
-    Notebook 01.
-    """
+    """All exercises with level, minutes and status; prints as text and as a table."""
 
     table: pd.DataFrame
     kept_in: str
@@ -103,19 +113,18 @@ class Overview:
 def progress() -> Overview:
     """Every exercise by notebook, with level, minutes, status, date and number of tries.
 
-    Reads the progress file named by ``xailab.progress``; nothing is written. Introduced in
-    notebook 01.
+    Reads the progress file and writes nothing.
     """
-    known, path = _progress.read(), _progress.location()
+    known, path = progress_file.read(), progress_file.location()
     rows = []
-    for key in sorted(EXERCISES):
+    for key, exercise in sorted(_all_exercises().items()):
         entry = known.get(key, {})
         rows.append(
             {
                 "notebook": key.split(".")[0],
                 "exercise": key,
-                "level": EXERCISES[key].level,
-                "minutes": EXERCISES[key].minutes,
+                "level": exercise.level,
+                "minutes": exercise.minutes,
                 "status": entry.get("status", "open"),
                 "since": entry.get("first", "")[:10],
                 "tries": entry.get("tries", 0),

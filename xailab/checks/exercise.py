@@ -1,32 +1,27 @@
-"""What an exercise is, and how an answer is compared with its reference.
-
-The exercises themselves: ``exercises_tables`` (notebooks 01, 02), ``exercises_shapley`` (03, 08),
-``exercises_images`` (04, 05, 09), ``exercises_measures`` (06, 07), ``exercises_texts`` (10) and
-``exercises_beyond`` (11 to 13).
-"""
+"""What an exercise is, and how an answer is compared with its reference solution."""
 
 import copy
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 LEVELS = ("predict", "change", "write", "hunt")
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A task with its reference answer, hidden cases, known mistakes, level, minutes and hint.
+    """A task with its reference solution, hidden cases, known mistakes, level, minutes and hint.
 
     reference: the function asked for; for a question about a value, the value itself (a number, a
     word, an array, or a tuple, list or dict of them), and then cases stays None.
-    cases: makes the list of argument tuples, the same list at every call; random ones from a seed.
-    mistakes: (a wrong answer of the kind of the reference, the hint for it) each.
-    properties: (test of (result, *case), the hint when it fails) each, tried after the mistakes.
+    cases: returns the list of argument tuples, the same list at every call.
+    mistakes: pairs (a wrong answer of the same kind as the reference, the hint for it).
+    properties: pairs (a test of (result, *case), the hint when it fails), tried after the mistakes.
     level: one of LEVELS; minutes: for a second-year student; hint: one sentence, shown folded.
-    tolerance: how far a number may lie from the reference, absolutely.
+    tolerance: how far a number may lie from the reference, in absolute terms.
     """
 
     task: str
@@ -49,8 +44,8 @@ class Exercise:
 def judge(exercise: Exercise, answer: Any) -> tuple[str, str]:
     """Status ("not attempted", "almost" or "correct") of an answer, and what to say about it.
 
-    The hint is the one of the first known mistake that agrees with the answer on every case.
-    KeyboardInterrupt passes; nothing else that the answer raises does. Introduced in notebook 02.
+    The hint is that of the first known mistake that agrees with the answer on every case.
+    KeyboardInterrupt passes; any other exception of the answer becomes a message.
     """
     if answer is None:
         return "not attempted", exercise.task
@@ -61,23 +56,24 @@ def judge(exercise: Exercise, answer: Any) -> tuple[str, str]:
     cases = exercise.cases()
     given, changed = [], False
     for case in cases:
-        mine = copy.deepcopy(case)  # an answer may change its arguments, the other cases must not
+        # an answer may change its arguments; the cases must not change with them
+        mine = copy.deepcopy(case)
         try:
             given.append(copy.deepcopy(answer(*mine)))
         except NotImplementedError:
             return "not attempted", exercise.task
-        except (Exception, SystemExit) as error:  # a student's slip must not stop the notebook
-            said = f"{type(error).__name__}: {error}".rstrip(":. ")
-            return "almost", f"Your function stopped with {said}. {exercise.hint}".rstrip(
-                ". "
-            ) + "."
+        except (Exception, SystemExit) as error:
+            # a mistake in an answer must not stop the notebook
+            raised = f"{type(error).__name__}: {error}".rstrip(":. ")
+            message = f"Your function stopped with {raised}. {exercise.hint}"
+            return "almost", message.rstrip(". ") + "."
         changed = changed or not same(mine, case, 0)
     wanted = [exercise.reference(*copy.deepcopy(case)) for case in cases]
     if _all_same(given, wanted, exercise.tolerance):
         if changed:
             return "almost", (
                 "The values are right, but the function changes the arrays it is given; "
-                "work on a copy, or write x = x + 1 in place of x += 1."
+                "work on a copy, or write x = x + 1 instead of x += 1."
             )
         return "correct", f"It agrees with the reference on {len(cases)} cases."
     for mistake, hint in exercise.mistakes:
@@ -95,10 +91,8 @@ def _judge_value(exercise: Exercise, answer: object) -> tuple[str, str]:
         if same(answer, mistake, exercise.tolerance):
             return "almost", hint
     if isinstance(exercise.reference, str) and exercise.level == "hunt":
-        return (
-            "almost",
-            f"Not {answer!r}. {exercise.hint}",
-        )  # the list of answers would end the hunt
+        # a list of the possible answers would give it away
+        return "almost", f"Not {answer!r}. {exercise.hint}"
     if isinstance(exercise.reference, str):
         words = sorted({exercise.reference, *(str(wrong) for wrong, _ in exercise.mistakes)})
         return "almost", f"Answer with one of these: {', '.join(map(repr, words))}."
@@ -109,9 +103,10 @@ def _judge_value(exercise: Exercise, answer: object) -> tuple[str, str]:
 
 
 def same(a: Any, b: Any, tolerance: float = 1e-6) -> bool:
-    """Do two answers say the same? Numbers and arrays of any library within 1e-4 of b + tolerance.
+    """Are two answers equal? Numbers and arrays of any library: |a - b| <= tolerance + 1e-4 |b|.
 
-    Words are compared without case and outer spaces; dicts by key; a tuple or list by its parts.
+    Words are compared without case and outer spaces, dicts by key, tuples and lists item by item.
+    A tolerance of 0 asks for exact equality.
     """
     if isinstance(a, str) or isinstance(b, str):
         both = isinstance(a, str) and isinstance(b, str)
@@ -133,17 +128,23 @@ def same(a: Any, b: Any, tolerance: float = 1e-6) -> bool:
 
 
 def _numbers(value: object) -> np.ndarray | None:
-    """The value as an array of floats, or None where it is none."""
+    """The value as an array of floats, or None if it cannot be one."""
     if value is None or isinstance(value, str | dict | set):
         return None
     try:
-        if isinstance(value, torch.Tensor):
-            value = value.detach().cpu().double().numpy()
-        elif isinstance(value, tuple | list) and any(isinstance(v, torch.Tensor) for v in value):
+        if _is_tensor(value):
+            value = value.detach().cpu().double().numpy()  # type: ignore[attr-defined]
+        elif isinstance(value, tuple | list) and any(_is_tensor(v) for v in value):
             value = [_numbers(v) for v in value]
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError, RuntimeError):
         return None
+
+
+def _is_tensor(value: object) -> bool:
+    """Whether this is a torch tensor; there is none as long as torch has not been imported."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def _all_same(given: list, wanted: list, tolerance: float) -> bool:
@@ -151,7 +152,7 @@ def _all_same(given: list, wanted: list, tolerance: float) -> bool:
 
 
 def _what_differs(given: list, wanted: list, cases: list[tuple], exercise: Exercise) -> str:
-    """A sentence for an answer that is no known mistake: the first thing that is wrong with it."""
+    """A sentence for an answer that is not a known mistake: the first thing that is wrong with it."""
     if all(value is None for value in given):
         return "Your function returned None: is the return missing?"
     numbers: list[Any] = [(_numbers(a), _numbers(b)) for a, b in zip(given, wanted, strict=True)]
@@ -160,7 +161,7 @@ def _what_differs(given: list, wanted: list, cases: list[tuple], exercise: Exerc
             return f"The answer should be numbers, not {type(value).__name__}."
         if b is not None and a.shape != b.shape and not a.size == b.size == 1:
             if not cases and b.ndim == 1:
-                return f"The answer should hold {b.size} numbers side by side."
+                return f"The answer should hold {b.size} numbers in one row."
             return f"The shape should be {b.shape}, not {a.shape}."
         if b is not None and not np.isfinite(a).all():
             return "Some values are not finite (nan or inf)."

@@ -1,19 +1,9 @@
-"""The exercises of notebooks 01 and 02."""
+"""The exercises of notebook 02: LIME for tables."""
 
 import numpy as np
 
 from .. import local_fit
 from .exercise import Exercise
-
-
-def _half_width(p: float, n: int) -> float:
-    return 1.96 * np.sqrt(p * (1 - p) / n)
-
-
-def _shares() -> list[tuple]:
-    rng = np.random.default_rng(1)
-    drawn = [(rng.uniform(0.05, 0.95), int(rng.integers(20, 9000))) for _ in range(5)]
-    return [(0.85, 6512), (0.5, 100), (1.0, 50), *drawn]
 
 
 def _distances() -> list[tuple]:
@@ -23,79 +13,8 @@ def _distances() -> list[tuple]:
 
 
 EXERCISES: dict[str, Exercise] = {
-    "01.without_sex": Exercise(
-        "Drop Sex and train the network again. Its accuracy a) falls by more than a point, b) rises "
-        "by more than a point, c) stays within a point, d) falls to the majority class. Which?",
-        "c",
-        mistakes=[
-            (
-                "a",
-                "So much would be lost only if no other column carried the same news; look at *Husband*.",
-            ),
-            (
-                "b",
-                "A column less is information less; on 26,049 training rows it hardly does harm either.",
-            ),
-            ("d", "Eleven columns are left, education, age and capital gain among them."),
-        ],
-        level="predict",
-        minutes=5,
-        hint="Which other column of the crosstab above tells a man from a woman in most rows?",
-    ),
-    "01.one_hot": Exercise(
-        "Give logistic regression one column for every category (pd.get_dummies) and say its "
-        "accuracy on the test rows, to two digits.",
-        0.85,
-        mistakes=[
-            (
-                0.8375,
-                "That is logistic regression on the codes themselves: did get_dummies split them?",
-            ),
-            (
-                0.835,
-                "Without StandardScaler the fit stops before it is done: dollars dwarf years.",
-            ),
-            (0.853, "That is measured on the training rows; the question is about the test rows."),
-            (
-                0.761,
-                "That is the majority class: check that the columns of both parts are the same.",
-            ),
-        ],
-        level="change",
-        minutes=10,
-        hint="pd.get_dummies(table.X, columns=list(table.categories)), then .loc[X_train.index].",
-        tolerance=0.0015,
-    ),
-    "01.half_width": Exercise(
-        "Write half_width(p, n): half of the 95 % interval of an accuracy p measured on n rows, "
-        "1.96 times the square root of p (1 - p) / n.",
-        _half_width,
-        _shares,
-        [
-            (lambda p, n: 1.96 * p * (1 - p) / n, "The square root is missing."),
-            (
-                lambda p, n: np.sqrt(p * (1 - p) / n),
-                "That is one standard error; 95 % takes 1.96 of them.",
-            ),
-            (lambda p, n: 2 * np.sqrt(p * (1 - p) / n), "2 is a rounded 1.96; take 1.96."),
-            (lambda p, n: 1.96 * np.sqrt(p * (1 - p)) / n, "n belongs under the root, too."),
-            (
-                lambda p, n: 3.92 * np.sqrt(p * (1 - p) / n),
-                "That is the whole interval; give half of it.",
-            ),
-            (
-                lambda p, n: 1.96 * np.sqrt(p / n),
-                "The spread of a share is p (1 - p), not p alone.",
-            ),
-        ],
-        minutes=5,
-        hint="Four times as many rows must give half the width.",
-        properties=[
-            (lambda half, p, n: half >= 0, "A width cannot be negative."),
-        ],
-    ),
     "02.share": Exercise(
-        "In the switch table, let b be on in 90 % of the rows, a still in half. Which weight grows: "
+        "In the switch table, let b be on in 90 % of the rows and a still in half. Which weight grows: "
         "'a', 'b', 'both' or 'neither'?",
         "a",
         mistakes=[
@@ -149,7 +68,7 @@ EXERCISES: dict[str, Exercise] = {
         mistakes=[
             (
                 (4.0, 4.0),
-                "4 is the derivative at 2; by default rows are drawn around 0 and only weighed by nearness.",
+                "4 is the derivative at 2; by default rows are drawn around 0 and only weighted by distance.",
             ),
             (
                 (0.0, 4.0),
@@ -157,7 +76,7 @@ EXERCISES: dict[str, Exercise] = {
             ),
             (
                 (2.56, 2.56),
-                "With around=True the rows are drawn around 2 already: where is their centre then?",
+                "With around=True the rows are drawn around 2: where is their centre then?",
             ),
             (
                 (1.28, 2.0),

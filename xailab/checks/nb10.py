@@ -1,4 +1,4 @@
-"""The exercises of notebook 10."""
+"""The exercises of notebook 10: LIME for texts."""
 
 import re
 
@@ -40,23 +40,23 @@ def _left_out(m: int) -> float:
 EXERCISES: dict[str, Exercise] = {
     "10.both": Exercise(
         "A model answers 0.8 when 'freedom' and 'liberty' are both in the text, else 0.2. Both are. "
-        "Two numbers: how far its answer falls when 'freedom' alone goes plus how far when 'liberty' "
-        "alone goes, and how far when both go.",
+        "Two numbers: how far its answer falls when only 'freedom' is removed plus how far when only "
+        "'liberty' is removed, and how far when both are removed.",
         (1.2, 0.6),
         mistakes=[
-            ((0.6, 0.6), "One alone already costs 0.6, and so does the other: add the two."),
-            ((0.6, 1.2), "With both gone the answer is 0.2, as with one gone."),
-            ((1.2, 1.2), "With both gone the answer is 0.2; it cannot fall below."),
-            ((0.0, 0.6), "That is a model that wants one of them; this one wants both."),
-            ((-1.2, -0.6), "Said as falls: how far down, without the sign."),
+            ((0.6, 0.6), "Removing one costs 0.6, and so does removing the other: add the two."),
+            ((0.6, 1.2), "Without both the answer is 0.2, as without one."),
+            ((1.2, 1.2), "Without both the answer is 0.2; it cannot fall below."),
+            ((0.0, 0.6), "That is a model that needs one of them; this one needs both."),
+            ((-1.2, -0.6), "Give the size of each fall, without the sign."),
         ],
         level="predict",
         minutes=5,
         hint="Its answer is 0.8 with both words and 0.2 in each of the three other cases.",
     ),
     "10.left_out": Exercise(
-        "Write left_out(m): the share of m words that a drawn text lacks on average, when the number "
-        "left out is drawn evenly from 1 to m.",
+        "Write left_out(m): the mean share of m words that a random text lacks, when the number of "
+        "words left out is drawn uniformly from 1 to m.",
         _left_out,
         lambda: [(m,) for m in (1, 2, 9, 110)],
         [
@@ -66,7 +66,7 @@ EXERCISES: dict[str, Exercise] = {
             (lambda m: m / 2, "That is nearly how many are left out; the share divides by m."),
             (
                 lambda m: 1 / m,
-                "That is for one word left out; all numbers from 1 to m are as likely.",
+                "That is for one word left out; all numbers from 1 to m are equally likely.",
             ),
         ],
         level="write",
@@ -74,26 +74,26 @@ EXERCISES: dict[str, Exercise] = {
         hint="The mean of 1, 2, ..., m is (m + 1) / 2.",
     ),
     "10.presence": Exercise(
-        "Write presence(units, texts): an array (n, m) of 0 and 1, 1 where text i holds unit j as a "
+        "Write presence(units, texts): an array (n, m) of 0 and 1, 1 where text i contains unit j as a "
         "whole word, spelt exactly so.",
         lime_text.presence,
         _texts,
         [
             (_inside_words, "'on' is found inside 'upon': split the text into words first."),
-            (_lower_case, "'On' and 'on' are two units here: leave the case alone."),
+            (_lower_case, "'On' and 'on' are two units here: keep upper and lower case."),
             (
                 lambda units, asked: lime_text.presence(units, asked).T,
-                "One row a text, one column a unit: transpose it.",
+                "One row per text, one column per unit: transpose it.",
             ),
-            (_at_spaces, "'sea,' is not 'sea' to str.split: take re.findall(r'\\w+', text)."),
-            (_counted, "Count no places: 1 when the word is there, however often."),
+            (_at_spaces, "'sea,' is not 'sea' to str.split: use re.findall(r'\\w+', text)."),
+            (_counted, "Do not count: 1 when the word is there, however often."),
         ],
         level="write",
         minutes=10,
-        hint="set(re.findall(r'\\w+', text)) has the words of a text.",
+        hint="set(re.findall(r'\\w+', text)) is the set of words of a text.",
     ),
     "10.clerk": Exercise(
-        "The second model is right about presidents it has never read. By which word does it know a "
+        "The second model is right about presidents it has never read. By which word does it recognise a "
         "Republican?",
         "verso",
         mistakes=[
@@ -103,10 +103,10 @@ EXERCISES: dict[str, Exercise] = {
                 "freedom",
                 "That was the first model's strongest word here; this one has an easier word.",
             ),
-            ("America", "The first model read that; this one has an easier word."),
+            ("America", "The first model used that; this one has an easier word."),
         ],
         level="hunt",
         minutes=10,
-        hint="Explain one marked passage with the second model, and look at the first word.",
+        hint="Explain one marked passage with the second model and look at the first word.",
     ),
 }

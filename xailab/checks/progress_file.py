@@ -1,7 +1,8 @@
-"""What a student has done, in one small file that nothing is ever lost from.
+"""Which exercises a student has solved, in one small file that survives crashes and damage.
 
-The file is ``~/.xailab/progress.json``, one for all copies and editions of the course. The variable
-XAILAB_PROGRESS names another file, or is ``off`` to keep nothing (tests and page builders do).
+The file is ``~/.xailab/progress.json``, one for all copies and editions of the course. The environment
+variable XAILAB_PROGRESS names another file, or is ``off`` to keep nothing (tests and page builders
+set it so).
 """
 
 import json
@@ -20,20 +21,21 @@ BETTER = {"almost": 1, "correct": 2}
 
 
 def location() -> Path | None:
-    """The progress file, or None when nothing shall be kept. Notebook 01."""
+    """The progress file, or None when nothing is to be kept."""
     said = os.environ.get("XAILAB_PROGRESS", "").strip()
     if said.lower() == "off":
         return None
     try:
         return Path(said or "~/.xailab/progress.json").expanduser()
-    except RuntimeError:  # nobody's home: there is no place to keep anything
+    except RuntimeError:
+        # this user has no home folder
         return None
 
 
 def read(path: Path | None = None) -> dict[str, dict]:
     """Entries by key: status, first (date of that status), last (date of the last try), tries.
 
-    Empty where there is no file, or none that this version can read. Notebook 01.
+    Empty if there is no file, or none that this version can read.
     """
     path = path or location()
     try:
@@ -43,10 +45,11 @@ def read(path: Path | None = None) -> dict[str, dict]:
 
 
 def record(key: str, status: str) -> str:
-    """Add one try to the file; returns a sentence for the student when something went wrong, or "".
+    """Add one try to the file; returns a sentence for the student if something went wrong, else "".
 
     status: "almost" or "correct". What was correct stays correct. Two notebooks may write at once:
-    a lock orders them, and each reads the file anew before it writes. Never raises OSError. Notebook 01.
+    they wait for each other at a lock, and each reads the file again before it writes. Never raises
+    OSError.
     """
     path = location()
     if path is None or _in_solution_cell():
@@ -83,7 +86,7 @@ def _add(path: Path, key: str, status: str) -> str:
 
 
 def _entries(content: Any) -> dict[str, dict]:
-    """The exercises of a file's content; raises ValueError where it has another form."""
+    """The exercises in a file's content; raises ValueError if it has another form."""
     entries: Any = content.get("exercises") if isinstance(content, dict) else None
     fine = isinstance(entries, dict) and all(
         isinstance(entry, dict)
@@ -105,7 +108,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _in_solution_cell() -> bool:
-    """Does the cell that runs just now carry the tag ``solution``? (JupyterLab tells its kernel.)"""
+    """Does the running cell carry the tag ``solution``? JupyterLab tells the kernel."""
     kernel = getattr(get_ipython(), "kernel", None)
     parent = kernel.get_parent() if kernel else {}
     return "solution" in parent.get("metadata", {}).get("tags", ())

@@ -1,7 +1,7 @@
 """A short quiz that marks itself and says why each answer is right or wrong.
 
 ``quiz("05")`` shows the questions of notebook 05, with or without a kernel. They are data, one file
-a notebook, xailab/quizzes/NN.json: a list of questions, each
+per notebook, ``quizzes/NN.json``: a list of questions, each
 
     {"key": "shortcut",
      "text": "What is asked? `code` stands between back-ticks.",
@@ -9,8 +9,8 @@ a notebook, xailab/quizzes/NN.json: a list of questions, each
          {"text": "A wrong answer", "reason": "What is wrong with it."},
          {"text": "The right answer", "reason": "Why it is right.", "right": true}]}
 
-with at least two options, exactly one of them right, and a reason for every one. Formulas are plain
-text: no LaTeX, no HTML. Nothing is shuffled: let the right answer's place vary over the questions.
+with at least two options, exactly one of them right, and a reason for each. Formulas are plain text:
+no LaTeX, no HTML. Nothing is shuffled: vary the position of the right answer over the questions.
 """
 
 import html
@@ -30,7 +30,7 @@ QUIZZES = Path(__file__).parent / "quizzes"
 
 @dataclass(frozen=True)
 class Option:
-    """One answer: its text, whether it is right, and the reason for that. Notebook 04."""
+    """One answer: its text, whether it is right, and the reason."""
 
     text: str
     reason: str
@@ -39,7 +39,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its options, of which exactly one is right. Notebook 04."""
+    """A question with its options, of which exactly one is right."""
 
     key: str
     text: str
@@ -47,30 +47,27 @@ class Question:
 
     @property
     def answer(self) -> int:
-        """The place of the right option, counted from 0."""
+        """The position of the right option, counted from 0."""
         return [option.right for option in self.options].index(True)
 
 
 def numbers() -> tuple[str, ...]:
-    """The notebooks that have a quiz, as "04". Introduced in notebook 04."""
+    """The notebooks that have a quiz, such as "04"."""
     return tuple(sorted(path.stem for path in QUIZZES.glob("*.json")))
 
 
 def load(number: str) -> tuple[Question, ...]:
-    """The questions of a notebook. Raises ValueError for a notebook without a quiz.
-
-    number: two digits, such as "05". Introduced in notebook 04.
-    """
+    """The questions of a notebook. number: two digits, such as "05"."""
     if number not in numbers():
         raise ValueError(f"There is no quiz {number!r}; there are {', '.join(numbers())}.")
     return parse(json.loads((QUIZZES / f"{number}.json").read_text(encoding="utf-8")))
 
 
 def parse(questions: Sequence[dict]) -> tuple[Question, ...]:
-    """Questions out of plain data, checked. Raises ValueError naming the question that is at fault.
+    """Questions from plain data, checked; a ValueError names the question that is wrong.
 
-    At fault is a question with less than two options, other than one right option, an option without
-    a text or a reason, an option or key that stands twice, or an unknown field. Notebook 04.
+    Wrong are: fewer than two options, none or several right options, an option without text or
+    reason, an option or a key that occurs twice, an unknown field.
     """
     made = []
     for place, given in enumerate(questions):
@@ -115,9 +112,9 @@ class Choice:
 class Quiz(anywidget.AnyWidget):
     """A quiz on the page: radio buttons, a button that checks, the reason below.
 
-    answers: for every question the place of the option that was checked, -1 for none; both sides can
-    set it. score: how many are right. text: how far one has come; ``repr`` lists the questions.
-    controls: a question's key -> its ``Choice``. Introduced in notebook 04.
+    answers: for every question the position of the option that was checked, -1 for none; Python and
+    the page can both set it. score: how many are right. text: the progress in one sentence; ``repr``
+    lists the questions. controls: a question's key -> its ``Choice``.
     """
 
     _esm = static("quiz.js")
@@ -147,9 +144,9 @@ class Quiz(anywidget.AnyWidget):
         return given
 
     def choose(self, question: int | str, option: int) -> str:
-        """Answer a question, named by its place or key; returns what the page says then.
+        """Answer a question, named by its position or key; returns the page's feedback.
 
-        option: counted from 0; -1 takes the answer back. Raises KeyError for an unknown key.
+        option: counted from 0; -1 takes the answer back.
         """
         if isinstance(question, str):
             if question not in self.controls:
@@ -159,7 +156,7 @@ class Quiz(anywidget.AnyWidget):
         return self.feedback(question)
 
     def feedback(self, place: int) -> str:
-        """What stands below a question: empty, or "Right." or "Not right." with the reason."""
+        """The text below a question: empty, or "Right." or "Not right." with the reason."""
         if self.answers[place] < 0:
             return ""
         chosen = self.questions[place].options[self.answers[place]]
@@ -173,18 +170,18 @@ class Quiz(anywidget.AnyWidget):
 
     @property
     def text(self) -> str:
-        """How far one has come, word for word as the page says it."""
+        """The progress in one sentence, word for word as on the page."""
         answered = sum(answer >= 0 for answer in self.answers)
         return f"{answered} of {len(self.answers)} answered, {self.score} right."
 
     @property
     def readout(self) -> "Quiz":
-        """``readout.value``: the text, as a panel's readout has it."""
+        """``readout.value`` is the text, as in a panel."""
         return self
 
     @property
     def value(self) -> str:
-        """The text, as a panel's readout has it."""
+        """The text."""
         return self.text
 
     def __repr__(self) -> str:
@@ -224,8 +221,5 @@ def as_html(quiz: Quiz) -> str:
 
 
 def quiz(number: str) -> Quiz:
-    """The quiz of a notebook, on the page. Raises ValueError for a notebook without one.
-
-    number: two digits, such as "05". Introduced in notebook 04.
-    """
+    """The quiz of a notebook, as a widget. number: two digits, such as "05"."""
     return Quiz(load(number), title=f"Quiz for notebook {int(number)}")
