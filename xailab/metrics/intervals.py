@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import permutation_test
 
 from .._utils.validation import check_array, check_int, check_random_state
 
@@ -102,6 +101,9 @@ def compare(
     the sign of each item's difference is a coin toss, and p is the share of sign patterns whose mean
     is at least as far from 0. All 2^n patterns up to n = 14, 20,000 random ones beyond. Fisher 1935.
     """
+    # scipy.stats takes half a second to load; importing metrics shall not
+    from scipy.stats import permutation_test
+
     if not isinstance(scores, Mapping) or len(scores) < 2:
         raise ValueError("scores must map two or more methods to their values, item by item.")
     rows = []

@@ -11,7 +11,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
-from skimage.segmentation import find_boundaries
 
 from .settings import COLORS, HEAT, LOW_HIGH, axes_or_new, curves, style
 from .tables import (
@@ -157,6 +156,9 @@ def superpixel_outlines(
     image: np.ndarray, segments: np.ndarray, title: str = "", ax: Axes | None = None
 ) -> Axes:
     """The picture with the borders of its superpixels. Notebook 04."""
+    # imported here: scikit-image and what it loads take time that most notebooks need not spend
+    from skimage.segmentation import find_boundaries
+
     picture = image.copy()
     picture[find_boundaries(segments, mode="inner")] = (255, 230, 80)
     return photo(picture, title, ax)
