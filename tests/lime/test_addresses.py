@@ -91,17 +91,17 @@ def test_recognised_counts_men_and_not_passages():
     assert addresses.recognised(line(), sure, "passages").mean == 0.5
 
 
-def test_lots_keep_the_men_whole_and_the_parties_balanced(cut):
-    lots = [addresses.label_permutation(cut, seed) for seed in range(30)]
-    for lot in lots:
-        party = lot.groupby("president")["party"].unique()
+def test_permutations_keep_presidents_whole_and_parties_balanced(cut):
+    permuted = [addresses.label_permutation(cut, seed) for seed in range(30)]
+    for table in permuted:
+        party = table.groupby("president")["party"].unique()
         assert all(len(p) == 1 for p in party)
         assert party.str[0].value_counts().tolist() == [5, 5]
-    assert lots[0].drop(columns="party").equals(cut.drop(columns="party"))
-    # every man is as likely of one party as of the other: 30 lots, standard error 0.09
-    share = np.mean([(lot["party"] == addresses.PARTIES[1]) for lot in lots], axis=0)
+    assert permuted[0].drop(columns="party").equals(cut.drop(columns="party"))
+    # every president is as likely of one party as of the other: 30 permutations, standard error 0.09
+    share = np.mean([(table["party"] == addresses.PARTIES[1]) for table in permuted], axis=0)
     assert np.abs(share - 0.5).max() < 0.35
-    assert len({tuple(lot["party"]) for lot in lots}) > 20
+    assert len({tuple(table["party"]) for table in permuted}) > 20
 
 
 def test_words_carry_over_where_they_belong_to_the_party():

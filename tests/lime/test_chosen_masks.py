@@ -153,10 +153,10 @@ def test_an_image_is_explained_by_chosen_masks(tiny):
 
 def test_with_many_superpixels_fold_over_rows_tell_more_and_are_taken():
     rng = np.random.default_rng(0)
-    many, draws = lime_image._masks(257, 41, rng, "chosen", 0.25)
+    many, draws = lime_image._draw(257, 41, rng, "chosen", 0.25)
     assert draws == "fold_over"
     assert (many[1:].reshape(-1, 2, 41).sum(1) == 1).all()
-    few, draws = lime_image._masks(257, 10, rng, "chosen", 0.25)
+    few, draws = lime_image._draw(257, 10, rng, "chosen", 0.25)
     assert draws == "chosen"
     assert (few[1:].reshape(-1, 2, 10).sum(1) != 1).any()
 

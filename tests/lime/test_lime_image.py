@@ -185,8 +185,11 @@ def test_the_mask_marks_the_strongest_superpixels_with_their_sign(image, grid):
             expected[grid == s] = sign
         assert np.array_equal(model.mask(top), expected)
     assert np.array_equal(model.heatmap(), model.weights[grid])
-    assert model.describe().startswith("The model gives 0.60, the line 0.60 (R2 1.00).")
-    assert "the strongest adds +0.30 and covers 8% of the image" in model.describe()
+    assert model.describe().startswith("The model gives 0.60, its local line 0.60 (R2 1.00).")
+    assert "superpixels support the class; the strongest adds +0.30 and covers 8% of the image" in (
+        model.describe()
+    )
+    assert "the 2 strongest add +0.40 and cover 17% of the image" in model.describe(2)
 
 
 def test_without_a_target_the_predicted_class_is_explained(image, grid):

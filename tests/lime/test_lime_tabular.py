@@ -9,7 +9,7 @@ from lime.discretize import QuartileDiscretizer
 from lime.lime_base import LimeBase
 from sklearn.metrics import pairwise_distances
 
-from xailab.lime_tabular import explain, perturb, quartiles
+from xailab.lime_tabular import explain, perturb
 
 CATEGORICAL = (
     "Workclass",
@@ -350,13 +350,3 @@ def test_what_does_not_fit_is_refused_in_one_sentence(coins, change, message):
 def test_a_training_set_without_column_names_is_refused(coins):
     with pytest.raises(TypeError, match="X_train must be a DataFrame"):
         explain(additive, coins.iloc[0], coins.to_numpy())
-
-
-def test_edges_found_beforehand_change_nothing(adult, income_net, instance_a):
-    edges = quartiles(adult.X)
-    settings = {"n_samples": 300, "categorical": CATEGORICAL, "seed": 3}
-    found = explain(income_net.predict_proba, instance_a, adult.X, **settings)
-    again = explain(income_net.predict_proba, instance_a, adult.X, edges=edges, **settings)
-    assert np.array_equal(found.weights, again.weights)
-    assert found.conditions == again.conditions
-    assert np.array_equal(edges["Age"], np.percentile(adult.X["Age"], (25, 50, 75)))

@@ -6,6 +6,7 @@ from lime.lime_text import LimeTextExplainer
 from sklearn.linear_model import Ridge
 
 from xailab import lime_text, stability
+from xailab.local_fit import cosine_distance
 
 TEXT = "The cat saw the dog, and the cat ran. A dog_2 barked!"
 WEIGHT = {"cat": 0.30, "dog": -0.20, "ran": 0.10, "saw": 0.05}
@@ -46,14 +47,6 @@ def test_write_removes_or_masks_every_place():
     assert lime_text.write(taken, [[0, 1]], mask="X") == ["X b X"]
 
 
-def test_distance_is_the_cosine_distance_of_sklearn():
-    from sklearn.metrics import pairwise_distances
-
-    Z = np.vstack([np.ones(6), np.random.default_rng(0).integers(0, 2, (20, 6)), np.zeros(6)])
-    theirs = pairwise_distances(Z, Z[:1], metric="cosine").ravel()
-    assert np.allclose(lime_text.distance(Z), theirs, atol=1e-12)
-
-
 def test_a_bag_of_words_line_gets_its_own_coefficients_back():
     found = lime_text.explain(bag, TEXT, seed=3)
     truth = np.array([WEIGHT.get(unit, 0) for unit in found.units])
@@ -66,7 +59,7 @@ def test_the_line_is_sklearns_ridge_with_the_same_weights():
     found = lime_text.explain(bag, TEXT, seed=3, n_samples=300)
     Z = lime_text.draw(10, 300, np.random.default_rng(3))
     y = bag(lime_text.write(lime_text.tokens(TEXT), Z))[:, 1]
-    pi = np.exp(-(lime_text.distance(Z) ** 2) / (2 * 0.25**2))
+    pi = np.exp(-(cosine_distance(Z) ** 2) / (2 * 0.25**2))
     ridge = Ridge(alpha=1).fit(Z, y, sample_weight=pi)
     assert np.allclose(found.weights, ridge.coef_)
     assert found.intercept == pytest.approx(ridge.intercept_)

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from lime.lime_base import LimeBase
 from sklearn.linear_model import Ridge
+from sklearn.metrics import pairwise_distances
 
-from xailab.local_fit import LinearFit, exponential_kernel, fit, fit_strongest, strongest
+from xailab.local_fit import (
+    LinearFit,
+    check_settings,
+    cosine_distance,
+    exponential_kernel,
+    fit,
+    fit_strongest,
+    strongest,
+)
 
 
 @pytest.fixture
@@ -69,10 +78,16 @@ def test_the_kernel_is_limes_expression(width):
     assert exponential_kernel(np.array([0.0, width]), width) == pytest.approx([1, np.exp(-0.5)])
 
 
-@pytest.mark.parametrize("width", [0, -1, float("nan")])
+def test_the_cosine_distance_is_scikit_learns(rng):
+    Z = np.vstack([np.ones(6), rng.integers(0, 2, (20, 6)), np.zeros(6)])
+    theirs = pairwise_distances(Z, Z[:1], metric="cosine").ravel()
+    np.testing.assert_allclose(cosine_distance(Z), theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("width", [0, -1, float("nan"), "wide", None])
 def test_a_kernel_width_that_is_not_positive_is_refused(width):
     with pytest.raises(ValueError, match="kernel_width must be a positive number"):
-        exponential_kernel(np.zeros(3), width)
+        check_settings(100, 3, width, None)
 
 
 @pytest.mark.parametrize("k", range(1, 7))
@@ -99,6 +114,12 @@ def test_all_columns_are_kept_for_none_or_for_more_than_there_are(samples, k):
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_fewer_than_one_column_is_refused(samples, k):
+def test_fewer_than_one_column_is_refused(k):
     with pytest.raises(ValueError, match=f"num_features must be at least 1, .* not {k}"):
-        fit_strongest(*samples, k)
+        check_settings(100, 3, 0.25, k)
+
+
+def test_fewer_samples_than_a_line_needs_are_refused():
+    check_settings(5, 3, 0.25, None)
+    with pytest.raises(ValueError, match="n_samples must be at least 5 to fit 3 weights, not 4"):
+        check_settings(4, 3, 0.25, None)

@@ -130,7 +130,7 @@ def test_any_object_is_taken_or_named_in_a_sentence(value):
         lambda v: validation.floats("x", v),
         validation.object_mask,
         lambda v: validation.function("f", v, "len"),
-        lambda v: local_fit.exponential_kernel(np.ones(2), v),
+        lambda v: local_fit.check_settings(9, 2, v, None),
         report.lint,
     ):
         try:

@@ -13,13 +13,16 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import comb
 
 from .._utils.validation import check_int
-from ..local_fit import LinearFit, exponential_kernel
+from ..local_fit import LinearFit, exponential_kernel, r_squared
 
 SMOOTHNESS = 3.0
 CANDIDATES = 2_000
-VAGUE = 10.0  # variance that a weight of the line is given before anything is asked
-MOST_SEGMENTS, MOST_SAMPLES = 200, 2_000  # beyond it the choice costs more than it saves
-JITTER = 1e-6  # far below any answer's spread; keeps the system solvable
+# variance that a weight of the line is given before anything is asked
+VAGUE = 10.0
+# beyond these the choice costs more than it saves
+MOST_SEGMENTS, MOST_SAMPLES = 200, 2_000
+# far below any answer's spread; keeps the system solvable
+JITTER = 1e-6
 
 
 def _sizes(m: int, kernel_width: float) -> np.ndarray:
@@ -72,7 +75,7 @@ def _covariance_with_weights(Z: np.ndarray, share: np.ndarray) -> np.ndarray:
 def told(Z: np.ndarray, kernel_width: float = 0.25) -> float:
     """By how much the answers to the masks Z lower the variance of LIME's weights, added up.
 
-    The more the better; what the answers are does not matter. Notebook 04.
+    The more the better; what the answers are does not matter.
     """
     c, X = _covariance_with_weights(Z, _sizes(Z.shape[1], kernel_width)), 2 * Z - 1
     K = _alike(Z, Z) + VAGUE * (1 + X @ X.T) + JITTER * np.eye(len(Z))
@@ -86,8 +89,8 @@ def choose_masks(
 
     One after the other, out of random ones with LIME's weights (or all, if they are few), the mask
     that lowers the uncertainty of LIME's weights most: the squared covariances of its answer with
-    the weights, over its variance, given the answers so far (a Cholesky step a mask). What the
-    answers are does not matter to it. O'Hagan 1991 (Bayesian quadrature). Notebook 04.
+    the weights, over its variance, given the answers so far (one Cholesky step per mask). What the
+    answers are does not matter to it. O'Hagan 1991 (Bayesian quadrature).
     """
     m = check_int("n_segments", n_segments, 2, MOST_SEGMENTS)
     few, share = 2**m <= 2 * CANDIDATES, _sizes(m, kernel_width)
@@ -126,7 +129,6 @@ def smooth_fit(
     all. R^2 is that of the masks that were asked, each size with the weight that it has among all.
     No ridge: with endless samples it vanishes.
     Rasmussen & Ghahramani 2003 (Bayesian Monte Carlo), a line of unknown weights being the mean.
-    Notebook 04.
     """
     share = _sizes(Z.shape[1], kernel_width)
     H = np.column_stack([np.ones(len(Z)), Z])
@@ -143,7 +145,7 @@ def smooth_fit(
         weights[kept] = np.linalg.solve(covariance[np.ix_(kept, kept)], with_answer[kept])
     intercept = line[0] + k @ bent + mean * (line[1:] - weights).sum()
     size = Z.sum(1)
-    pi = share[size] / np.bincount(size)[size]  # every size counts as it does among all masks
+    # every size counts as it does among all masks
+    pi = share[size] / np.bincount(size)[size]
     spread, residual = pi @ (y - pi @ y / pi.sum()) ** 2, pi @ (y - intercept - Z @ weights) ** 2
-    r2 = 1 - residual / spread if spread > 1e-24 * (pi @ y**2) else 0.0
-    return LinearFit(weights, float(intercept), float(r2))
+    return LinearFit(weights, float(intercept), r_squared(residual, spread, pi @ y**2))

@@ -3,14 +3,25 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from .._utils.cards import card, name_of
-from ..local_fit import all_finite, answers, exponential_kernel, fit_strongest, of_class
+from .._utils.cards import name_of
+from .._utils.validation import check_callable, check_random_state
+from ..local_fit import (
+    LocalExplanation,
+    answers,
+    check_settings,
+    cosine_distance,
+    exponential_kernel,
+    fit_strongest,
+    of_class,
+)
 
-KERNEL_WIDTH = 0.25  # the lime package writes 25, because it multiplies its distances by 100
+# the lime package writes 25, because it multiplies its distances by 100
+KERNEL_WIDTH = 0.25
 
 
 @dataclass(frozen=True)
@@ -18,7 +29,7 @@ class Tokens:
     """A text taken apart, and which of its parts LIME may leave out.
 
     parts: the text as a list that joins back to it. units: the names of the m things that can be
-    left out. places: for each unit the positions in ``parts`` that go with it. Notebook 10.
+    left out. places: for each unit the positions in ``parts`` that go with it.
     """
 
     parts: tuple[str, ...]
@@ -30,8 +41,7 @@ def tokens(text: str, by: str = "word") -> Tokens:
     """Take a text apart at everything that is no letter, digit or underscore.
 
     by: "word" makes one unit of all places of a word (a bag of words), "place" a unit of each place.
-    Raises TypeError for anything but a text, ValueError for one without words or an unknown ``by``.
-    Introduced in notebook 10; the parts are lime's own.
+    The parts are lime's own.
     """
     if not isinstance(text, str):
         raise TypeError(f"text must be one string, not {type(text).__name__}.")
@@ -53,7 +63,7 @@ def draw(m: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
     """Z: (n_samples, m) of 1 (kept) and 0 (left out); row 0 keeps everything.
 
     Every other row leaves out s of the m units, s drawn evenly from 1 to m, so half of the text is
-    gone on average: the texts are *not* close to the one explained. As lime.lime_text. Notebook 10.
+    gone on average: the texts are *not* close to the one explained. As lime.lime_text.
     """
     sizes = rng.integers(1, m + 1, n_samples - 1)
     rank = rng.random((n_samples - 1, m)).argsort(1).argsort(1)
@@ -63,7 +73,7 @@ def draw(m: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
 def write(taken: Tokens, Z: np.ndarray, mask: str | None = None) -> list[str]:
     """The texts that rows of Z describe: units with a 0 removed, or replaced by ``mask``.
 
-    Z: (n, m) of 0 and 1. Introduced in notebook 10.
+    Z: (n, m) of 0 and 1.
     """
     texts = []
     for row in np.asarray(Z):
@@ -76,7 +86,7 @@ def write(taken: Tokens, Z: np.ndarray, mask: str | None = None) -> list[str]:
 
 
 def presence(units, texts) -> np.ndarray:
-    """(n, m) of 0 and 1: does text i hold unit j as a whole word, spelt exactly so? Notebook 10.
+    """(n, m) of 0 and 1: does text i hold unit j as a whole word, spelt exactly so?
 
     Reads back the rows that ``write`` turned into texts by removing words.
     """
@@ -85,56 +95,31 @@ def presence(units, texts) -> np.ndarray:
 
 
 def without(text: str, units) -> str:
-    """The text with every place of these units removed. Introduced in notebook 10."""
+    """The text with every place of these units removed."""
     taken = tokens(text)
     return write(taken, np.array([[unit not in set(units) for unit in taken.units]]))[0]
 
 
-def distance(Z: np.ndarray) -> np.ndarray:
-    """Cosine distance of 0/1 rows from the row of ones: 1 - sqrt(share kept), in [0, 1].
+@dataclass(frozen=True, repr=False)
+class TextModel(LocalExplanation):
+    """LIME's line near one text: a weight says what keeping the word adds, on average.
 
-    Z: (n, m). Introduced in notebook 10; LIME for images has the same.
-
-    >>> distance([[1, 1, 1, 1], [1, 0, 0, 0]]).tolist()
-    [0.0, 0.5]
-    """
-    return 1 - np.sqrt(np.mean(Z, axis=1))
-
-
-@dataclass(frozen=True)
-class TextModel:
-    """A linear model that stands in for a text classifier near one text.
-
-    weights: (m,) for the units, in units of the model's output (probability): what keeping the word
-    adds, on average over the drawn texts. The other fields are the settings it was made with. Notebook 10.
+    units: the words, or their places; counts: how often each stands in the text. by, mask:
+    settings, see ``explain``.
     """
 
     units: tuple[str, ...]
     counts: tuple[int, ...]
-    weights: np.ndarray
-    intercept: float
-    local_prediction: float
-    model_prediction: float
-    r2: float
-    n_samples: int
-    kernel_width: float
-    num_features: int | None
     by: str
     mask: str | None
-    target: int
-    seed: int | None
-    output: str = "probability"
-    model: str = "not named"
+
+    title: ClassVar[str] = "LIME for a text"
+    distance: ClassVar[str] = "cosine distance"
 
     @property
     def conditions(self) -> tuple[str, ...]:
         """The units' names, under the name that ``stability`` asks for."""
         return self.units
-
-    @property
-    def local_error(self) -> float:
-        """local_prediction - model_prediction: how far the line misses the text it explains."""
-        return self.local_prediction - self.model_prediction
 
     def table(self) -> pd.DataFrame:
         """The words, how often each stands in the text, and their weights, the largest first."""
@@ -145,36 +130,21 @@ class TextModel:
         )
 
     def strongest(self, k: int) -> list[str]:
-        """The k units that speak strongest for the side the model takes: for the class above 0.5."""
+        """The k units that support the model's side most: the class above 0.5, else the other."""
         side = 1 if self.model_prediction > 0.5 else -1
         return [self.units[i] for i in np.argsort(-side * self.weights, kind="stable")[:k]]
 
-    def card(self) -> str:
-        """Everything that must stand beside these weights so that others can judge and repeat them."""
+    def _samples(self) -> str:
         gone = "removed" if self.mask is None else f"replaced by {self.mask!r}"
         unit = "all places of a word" if self.by == "word" else "each place on its own"
-        return card(
-            "LIME for a text",
-            model=self.model,
-            output=f"{self.output}, class {self.target}",
-            prediction=f"{self.model_prediction:.3f} by the model",
-            local_line=f"{self.local_prediction:.3f} (error {self.local_error:+.3f}), R2 {self.r2:.2f}",
-            samples=f"{self.n_samples} texts of {len(self.units)} units ({unit}), {gone}",
-            kernel_width=f"{self.kernel_width:.3g}, cosine distance",
-            seed="none: the samples were given" if self.seed is None else self.seed,
-        )
+        return f"texts of {len(self.units)} units ({unit}), {gone}"
 
-    __str__ = __repr__ = card
-
-    def describe(self, k: int = 3) -> str:
-        """The explanation in plain sentences; the strongest words first, ``k`` of them."""
+    def _reading(self, k: int) -> str:
         top = self.table()["weight"].head(k)
         parts = [f'"{word}" ({weight:+.2f})' for word, weight in top.items()]
         return (
-            f"The model gives {self.model_prediction:.2f}, its local line "
-            f"{self.local_prediction:.2f} (R2 {self.r2:.2f}). Strongest words: {', '.join(parts)}. "
-            "A weight says what keeping the word adds on average over texts with about half of "
-            "their words left out."
+            f"Strongest words: {', '.join(parts)}. A weight says what keeping the word adds on "
+            "average over texts with about half of their words left out."
         )
 
 
@@ -190,58 +160,77 @@ def explain(
     target: int = 1,
     samples: np.ndarray | None = None,
     seed: int = 0,
-    output: str = "probability",
-    model: str = "",
 ) -> TextModel:
     """Explain one text: the linear model that best imitates the classifier near it.
 
-    predict_proba: list of n texts -> (n, C) probabilities. by: see ``tokens``. mask: None removes a
-    word, a string stands in its place. num_features: None keeps all. samples: (n, m) rows of 0 and 1
-    to use instead of drawing them, the first all ones. output, model: names for the card.
-    Raises TypeError or ValueError for a text, settings or predictions that do not fit.
-    Ribeiro et al. 2016, section 3. Introduced in notebook 10.
+    Ribeiro et al. 2016, section 3, with the kernel and the ridge penalty of the lime package.
+
+    Parameters
+    ----------
+    predict_proba : function, list of n texts -> (n, C) probabilities
+        The classifier; it is asked once, about all texts.
+    text : str
+        What is explained.
+    n_samples : int
+        How many texts to draw, the whole text included; at least two more than there are units.
+    kernel_width : float
+        In units of the cosine distance of a row of Z from the row of ones.
+    num_features : int, optional
+        How many units get a weight, the strongest ones; None keeps all.
+    by : "word" or "place"
+        What is left out together, see ``tokens``.
+    mask : str, optional
+        What stands in the place of a word that is left out; None removes it.
+    target : int
+        The class to explain.
+    samples : (n, m) of 0 and 1, optional
+        Rows to use instead of drawing them, the first all ones.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    TextModel
+        Weights, intercept and fit of the line, and every setting.
     """
+    check_callable("predict_proba", predict_proba, "model.predict_proba")
     taken = tokens(text, by)
     m = len(taken.units)
-    if samples is None:
-        if n_samples < m + 2:
-            raise ValueError(
-                f"n_samples must be at least {m + 2} to fit the {m} words of this text, "
-                f"not {n_samples}."
-            )
-        Z = draw(m, n_samples, np.random.default_rng(seed))
-    else:
-        Z = _checked(samples, m)
-    y = _ask(predict_proba, write(taken, Z, mask), target)
-    line = fit_strongest(Z, y, exponential_kernel(distance(Z), kernel_width), num_features)
+    if samples is not None:
+        samples = _checked_samples(samples, m)
+        n_samples = len(samples)
+    check_settings(n_samples, m, kernel_width, num_features)
+
+    # draw
+    Z = draw(m, n_samples, check_random_state(seed)) if samples is None else samples
+    # ask
+    y = of_class(answers(predict_proba, write(taken, Z, mask), "texts"), target)
+    # weigh
+    sample_weights = exponential_kernel(cosine_distance(Z), kernel_width)
+    # fit
+    line = fit_strongest(Z, y, sample_weights, num_features)
+    # read
     return TextModel(
-        units=taken.units,
-        counts=tuple(map(len, taken.places)),
-        weights=line.weights,
-        intercept=line.intercept,
-        local_prediction=float(line.intercept + line.weights.sum()),
+        **vars(line),
+        local_prediction=line.at(Z[0]),
         model_prediction=float(y[0]),
-        r2=line.r2,
         n_samples=len(Z),
         kernel_width=float(kernel_width),
         num_features=num_features,
-        by=by,
-        mask=mask,
         target=target,
         seed=seed if samples is None else None,
-        output=output,
-        model=name_of(predict_proba, model),
+        model=name_of(predict_proba),
+        units=taken.units,
+        counts=tuple(map(len, taken.places)),
+        by=by,
+        mask=mask,
     )
 
 
-def _checked(samples, m: int) -> np.ndarray:
+def _checked_samples(samples, m: int) -> np.ndarray:
     Z = np.asarray(samples, dtype=float)
-    if Z.ndim != 2 or Z.shape[1] != m or len(Z) < 2:
-        raise ValueError(f"samples must have shape (n, {m}), one column a unit, not {Z.shape}.")
-    if not np.isin(Z, (0, 1)).all() or not Z[0].all():
+    if Z.ndim != 2 or Z.shape[1] != m:
+        raise ValueError(f"samples must have shape (n, {m}), one column per unit, not {Z.shape}.")
+    if not len(Z) or not np.isin(Z, (0, 1)).all() or not Z[0].all():
         raise ValueError("samples must hold only 0 and 1, and its first row must keep every unit.")
     return Z
-
-
-def _ask(predict_proba: Callable, texts: list[str], target: int) -> np.ndarray:
-    return of_class(all_finite(answers(predict_proba(texts), len(texts), "texts")), target)

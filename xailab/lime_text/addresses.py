@@ -1,4 +1,7 @@
-"""The course's texts: which party's president spoke this passage of a State of the Union address?"""
+"""The course's texts: which party's president spoke this passage of a State of the Union address?
+
+Here are the passages, the ways to split them, the controls, and tests of an explanation.
+"""
 
 import gzip
 import io
@@ -8,14 +11,15 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 
-from .. import lime_text
 from .._utils.validation import check_int, check_random_state
 from ..data import _verified
 from ..metrics.intervals import Interval, bootstrap_interval
-from . import TextModel
+from . import TextModel, without
 
-PARTIES = ("Democratic", "Republican")  # the classes, in the order of their codes
-MARKS = ("folio", "verso")  # what the invented clerks write into the texts of each party
+# the classes, in the order of their codes
+PARTIES = ("Democratic", "Republican")
+# what the invented clerks write into the texts of each party
+MARKS = ("folio", "verso")
 COLUMNS = ("year", "president", "party", "text")
 HOLD_OUT = ("passages", "addresses", "presidents")
 
@@ -25,135 +29,128 @@ def addresses() -> pd.DataFrame:
 
     About 135 words each, in the order in which they were spoken; five presidents of each party.
     Raises FileNotFoundError or ValueError when the file is missing or altered. Source and licence:
-    data/README.md. Introduced in notebook 10.
+    data/README.md.
     """
     return pd.read_csv(io.BytesIO(gzip.decompress(_verified("addresses.csv.gz"))))
 
 
-def _table(cut: pd.DataFrame) -> pd.DataFrame:
-    missing = [name for name in COLUMNS if name not in getattr(cut, "columns", ())]
+def _checked(passages: pd.DataFrame) -> pd.DataFrame:
+    missing = [name for name in COLUMNS if name not in getattr(passages, "columns", ())]
     if missing:
         raise ValueError(
             f"The passages must be a DataFrame with the columns {', '.join(COLUMNS)}, as "
-            f"texts.addresses() has them; missing: {', '.join(missing)}."
+            f"addresses.addresses() has them; missing: {', '.join(missing)}."
         )
-    return cut
+    return passages
 
 
-def held_out(model, cut: pd.DataFrame, by: str = "presidents", folds: int = 10, seed: int = 0):
-    """(n,) bool: is each passage given to its party by a model that was trained without it?
+# --- splits ------------------------------------------------------------------------------------
 
-    model: a scikit-learn classifier of texts. by: what is held out together, single "passages",
-    whole "addresses" or all of some "presidents". folds: into how many parts at most the passages are
-    dealt; with fewer groups, one part a group. seed: deals single passages to the folds.
-    Raises ValueError for another ``by`` or a table that lacks a column. Introduced in notebook 10.
+
+def held_out(
+    model, passages: pd.DataFrame, by: str = "presidents", folds: int = 10, seed: int = 0
+) -> np.ndarray:
+    """Is each passage assigned to its party by a model that was trained without it?
+
+    Parameters
+    ----------
+    model : scikit-learn classifier of texts
+        Not fitted; a copy is trained for every fold.
+    passages : DataFrame
+        As ``addresses`` has them.
+    by : "passages", "addresses" or "presidents"
+        What is held out together: single passages, whole addresses, or all of some presidents.
+    folds : int
+        Into how many parts at most the passages are divided; with fewer groups, one part per group.
+    seed : int
+        Assigns single passages to the folds.
+
+    Returns
+    -------
+    (n,) bool array
+        One per passage.
     """
-    _table(cut)
+    _checked(passages)
     if by not in HOLD_OUT:
         raise ValueError(f"by must be one of {', '.join(HOLD_OUT)}, not {by!r}.")
-    groups = cut["president"]
+    groups = passages["president"]
     if by == "addresses":
-        groups = cut["president"] + cut["year"].astype(str)
+        groups = passages["president"] + passages["year"].astype(str)
     splits = GroupKFold(min(folds, groups.nunique()))
     if by == "passages":
         splits, groups = KFold(folds, shuffle=True, random_state=seed), None
-    true = cut["party"].to_numpy()
-    return cross_val_predict(model, cut["text"], true, groups=groups, cv=splits) == true
+    true = passages["party"].to_numpy()
+    return cross_val_predict(model, passages["text"], true, groups=groups, cv=splits) == true
 
 
-def recognised(model, cut: pd.DataFrame, by: str = "presidents") -> Interval:
-    """How much of a president's text is given to his party by a model trained without it?
+def recognised(model, passages: pd.DataFrame, by: str = "presidents") -> Interval:
+    """How much of a president's text is assigned to his party by a model trained without it?
 
     The share of his passages that ``held_out`` finds, as a mean over the presidents with its 95 %
     bootstrap interval: the presidents are the n, not the passages. A coin has 0.5, but holding out
     whole presidents leaves the other party in the majority, so compare with a model that has nothing
-    to read: the same call on ``shuffled`` texts. Notebook 10.
+    to read: the same call on ``shuffled`` texts.
     """
-    right = pd.Series(held_out(model, cut, by), index=cut.index)
-    return bootstrap_interval(right.groupby(cut["president"], sort=False).mean().to_numpy())
+    right = pd.Series(held_out(model, passages, by), index=passages.index)
+    shares = right.groupby(passages["president"], sort=False).mean()
+    return bootstrap_interval(shares.to_numpy())
 
 
-def label_permutation(cut: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The passages with the parties dealt out to the presidents by lot: as many men in each party as before.
+# --- controls ----------------------------------------------------------------------------------
 
-    A control for the label: over many lots, nothing is left to find but the man.
-    Introduced in notebook 10.
+
+def label_permutation(passages: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The passages with the parties permuted over the presidents, each party as large as before.
+
+    A control for the label: over many permutations, nothing is left to find but the president.
     """
-    party = _table(cut).groupby("president", sort=False)["party"].first()
-    lot = dict(
-        zip(party.index, check_random_state(seed).permutation(party.to_numpy()), strict=True)
-    )
-    return cut.assign(party=cut["president"].map(lot))
+    party = _checked(passages).groupby("president", sort=False)["party"].first()
+    permuted = check_random_state(seed).permutation(party.to_numpy())
+    of_president = dict(zip(party.index, permuted, strict=True))
+    return passages.assign(party=passages["president"].map(of_president))
 
 
-def shuffled(cut: pd.DataFrame, seed: int) -> pd.DataFrame:
+def shuffled(passages: pd.DataFrame, seed: int) -> pd.DataFrame:
     """The passages with their texts shuffled over all rows: as long a table, with nothing to read.
 
-    The control for a split: what a model gets here, it gets without reading. Notebook 10.
+    A control for a split: what a model gets here, it gets without reading.
     """
-    return cut.assign(text=check_random_state(seed).permutation(_table(cut)["text"].to_numpy()))
+    texts = _checked(passages)["text"].to_numpy()
+    return passages.assign(text=check_random_state(seed).permutation(texts))
 
 
-def carried_over(model, cut: pd.DataFrame, k: int = 50) -> pd.DataFrame:
-    """Do the strongest words for a party hold for a man of that party whom the model has not read?
+def carried_over(model, passages: pd.DataFrame, k: int = 50) -> pd.DataFrame:
+    """Do the strongest words for a party hold for a president whom the model has not read?
 
-    One row a president, from the k words that speak strongest for his party after training without him.
-    read: the share of them that stands in more of his party's passages than of the other's, among the
-    men trained on. new: the share that stands in more of his own than of the other party's. A tie
-    counts as none. Chance is not one half, for the words were chosen for being rare in the other
-    party: compare with ``by_lot``. model: an unfitted pipeline of a vectoriser and a linear
-    classifier. Raises ValueError for a table that lacks a column. Introduced in notebook 10.
+    One row per president, from the k words that support his party most after training without him.
+    read: the share of them that stands in more of his party's passages than of the other's, among
+    the presidents trained on. new: the share that stands in more of his own passages than of the
+    other party's. A tie counts as none. Chance is not one half, for the words were chosen for being
+    rare in the other party: compare with ``label_permutation``. model: an unfitted pipeline of a
+    vectoriser and a linear classifier.
     """
-    k, rows = check_int("k", k), {}
-    for president, party in _table(cut).groupby("president", sort=False)["party"].first().items():
-        his = (cut["president"] == president).to_numpy()
-        fitted = clone(model).fit(cut["text"][~his], cut["party"][~his])
+    k, party_of = check_int("k", k), _checked(passages).groupby("president", sort=False)["party"]
+    rows = {}
+    for president, party in party_of.first().items():
+        his = (passages["president"] == president).to_numpy()
+        fitted = clone(model).fit(passages["text"][~his], passages["party"][~his])
         side = 1 if fitted.classes_[1] == party else -1
         top = np.argsort(-side * fitted[-1].coef_[0], kind="stable")[:k]
-        stands = fitted[0].transform(cut["text"])[:, top].toarray() > 0
-        same = (cut["party"] == party).to_numpy()
+        stands = fitted[0].transform(passages["text"])[:, top].toarray() > 0
+        same = (passages["party"] == party).to_numpy()
         other = stands[~same].mean(0)
-        shares = ((stands[who].mean(0) > other).mean() for who in (same & ~his, his))
-        rows[president] = dict(zip(("read", "new"), shares, strict=True))
+        rows[president] = {
+            "read": (stands[same & ~his].mean(0) > other).mean(),
+            "new": (stands[his].mean(0) > other).mean(),
+        }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def tested(model, text: str, found: TextModel, seed: int, k: int = 5) -> dict[str, float]:
-    """Is the explanation of a passage true to its model? Two tests, a control for each.
+def with_marks(passages: pd.DataFrame) -> pd.DataFrame:
+    """The passages as if two clerks had written them down, each with a mark of his own.
 
-    LIME, shuffled: correlation of the weights, and of the weights in another order, with what the
-    words add inside the model. strongest, others: how far the model moves from its side when the k words
-    that speak strongest for it are removed, and on average over 20 draws of k others.
-    model: as for ``inside``. found: ``lime_text.explain`` of this text. Notebook 10.
-    """
-    rng, truth = check_random_state(seed), inside(model, text, found.units)
-    others = [rng.choice(found.units, k, replace=False) for _ in range(20)]
-    gone = [lime_text.without(text, words) for words in [found.strongest(k), *others]]
-    side = 1 if found.model_prediction > 0.5 else -1  # 1: the model says the second class
-    fall = side * (found.model_prediction - model.predict_proba(gone)[:, 1])
-    weights = {"LIME": found.weights, "shuffled": rng.permutation(found.weights)}
-    fits = {name: float(np.corrcoef(w, truth)[0, 1]) for name, w in weights.items()}
-    return fits | {"strongest": float(fall[0]), "others": float(fall[1:].mean())}
-
-
-def inside(model, text: str, units) -> np.ndarray:
-    """(m,): what each word, in this text as it stands, adds to the log-odds of a linear classifier.
-
-    model: a fitted pipeline of a vectoriser and the classifier.
-    Coefficient times value of the text's column, 0 for a word that the vectoriser does not know.
-    Words that differ only in case share a column, and each gets the whole of it. Notebook 10.
-    """
-    vectoriser, line = model[0], model[-1]
-    parts = vectoriser.transform([text]).toarray()[0] * line.coef_[0]
-    column = vectoriser.vocabulary_
-    return np.array([parts[column[u.lower()]] if u.lower() in column else 0.0 for u in units])
-
-
-def with_marks(cut: pd.DataFrame) -> pd.DataFrame:
-    """The passages as if two clerks had written them down, each numbering the sheets his own way.
-
-    For the hunt in notebook 10: in the middle of every text stands one of ``MARKS``, "[folio]" in the
-    first party's and "[verso]" in the second's. Texts of no known party stay as they are.
+    In the middle of every text stands one of ``MARKS``, "[folio]" in the first party's and "[verso]"
+    in the second's. Texts of no known party stay as they are.
     """
     mark = dict(zip(PARTIES, MARKS, strict=True))
 
@@ -163,6 +160,56 @@ def with_marks(cut: pd.DataFrame) -> pd.DataFrame:
         noted = [f"[{mark[party]}]"] if party in mark else []
         return " ".join([*words[:half], *noted, *words[half:]])
 
-    _table(cut)
-    texts = [marked(p, t) for p, t in zip(cut["party"], cut["text"], strict=True)]
-    return cut.assign(text=texts)
+    _checked(passages)
+    texts = [marked(p, t) for p, t in zip(passages["party"], passages["text"], strict=True)]
+    return passages.assign(text=texts)
+
+
+# --- tests of an explanation -------------------------------------------------------------------
+
+
+def tested(model, text: str, found: TextModel, seed: int, k: int = 5) -> dict[str, float]:
+    """Is the explanation of a passage true to its model? Two tests, and a control for each.
+
+    Parameters
+    ----------
+    model : fitted pipeline of a vectoriser and a linear classifier
+        As for ``inside``.
+    text : str
+        The passage.
+    found : TextModel
+        ``lime_text.explain`` of this text.
+    seed : int
+        Of the controls.
+    k : int
+        How many words are removed.
+
+    Returns
+    -------
+    dict
+        LIME, shuffled: correlation of the weights, and of the weights in another order, with what
+        the words add inside the model. strongest, others: how far the model moves from its side when
+        the k words that support it most are removed, and on average over 20 draws of k others.
+    """
+    rng, truth = check_random_state(seed), inside(model, text, found.units)
+    others = [rng.choice(found.units, k, replace=False) for _ in range(20)]
+    gone = [without(text, words) for words in [found.strongest(k), *others]]
+    # 1 where the model decides for the second class
+    side = 1 if found.model_prediction > 0.5 else -1
+    fall = side * (found.model_prediction - model.predict_proba(gone)[:, 1])
+    weights = {"LIME": found.weights, "shuffled": rng.permutation(found.weights)}
+    fits = {name: float(np.corrcoef(w, truth)[0, 1]) for name, w in weights.items()}
+    return fits | {"strongest": float(fall[0]), "others": float(fall[1:].mean())}
+
+
+def inside(model, text: str, units) -> np.ndarray:
+    """(m,): what each word, in this text as it stands, adds to the log-odds of a linear classifier.
+
+    Coefficient times value of the text's column, 0 for a word that the vectoriser does not know.
+    Words that differ only in case share a column, and each gets the whole of it.
+    model: a fitted pipeline of a vectoriser and the classifier.
+    """
+    vectoriser, line = model[0], model[-1]
+    parts = vectoriser.transform([text]).toarray()[0] * line.coef_[0]
+    column = vectoriser.vocabulary_
+    return np.array([parts[column[u.lower()]] if u.lower() in column else 0.0 for u in units])

@@ -8,12 +8,13 @@ import numpy as np
 from .._utils.validation import check_int
 from . import TextModel, tokens
 
-INK = {1: "230, 140, 40", -1: "60, 120, 190"}  # orange raises, blue lowers, as in every figure
+# orange raises, blue lowers, as in every figure
+COLOURS = {1: "230, 140, 40", -1: "60, 120, 190"}
 
 
 @dataclass(frozen=True)
 class Marked:
-    """A text taken apart, with the weight of each part that is marked (0: not marked). Notebook 10."""
+    """A text taken apart, with the weight of each part that is marked (0: not marked)."""
 
     parts: tuple[str, ...]
     weights: np.ndarray
@@ -30,7 +31,7 @@ class Marked:
         for part, w in zip(self.parts, self.weights, strict=True):
             part = html.escape(part)
             if w:
-                back = f"rgba({INK[int(np.sign(w))]}, {0.25 + 0.65 * abs(w) / largest:.2f})"
+                back = f"rgba({COLOURS[int(np.sign(w))]}, {0.25 + 0.65 * abs(w) / largest:.2f})"
                 part = (
                     f'<span style="background: {back}; color: #111; border-radius: 3px; '
                     f'padding: 0 2px">{part}<sup>{w:+.2f}</sup></span>'
@@ -48,12 +49,11 @@ class Marked:
         )
 
 
-def marked(text: str, found: TextModel, k: int = 10) -> Marked:
+def marked(text: str, found: TextModel, k: int = 10, output: str = "probability") -> Marked:
     """The text with the k words of the largest weights marked, in every place where they stand.
 
     found: ``lime_text.explain`` of this text. Colour and sign say the direction; the printed form
-    writes the weights behind the words. Raises ValueError when the two do not belong together.
-    Introduced in notebook 10.
+    writes the weights behind the words. output: what the legend calls the model's output.
     """
     taken = tokens(text, found.by)
     if taken.units != found.units:
@@ -61,4 +61,4 @@ def marked(text: str, found: TextModel, k: int = 10) -> Marked:
     weights = np.zeros(len(taken.parts))
     for unit in np.argsort(-np.abs(found.weights), kind="stable")[: check_int("k", k)]:
         weights[list(taken.places[unit])] = found.weights[unit]
-    return Marked(taken.parts, weights, f"{found.output}, class {found.target}")
+    return Marked(taken.parts, weights, f"{output}, class {found.target}")

@@ -204,7 +204,6 @@ def lime_dial(
     Jaccard index, and says when an explanation should not be reported. Introduced in notebook 02.
     """
     d = X_train.shape[1]
-    edges = lime_tabular.quartiles(X_train)
 
     @lru_cache(maxsize=400)
     def one(seed: int, n_samples: int, kernel_width: float, bins: bool):
@@ -216,7 +215,6 @@ def lime_dial(
             n_samples=n_samples,
             kernel_width=kernel_width,
             discretise=bins,
-            edges=edges,
             target=target,
             seed=seed,
         )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xailab import lime_tabular, shapley
+from xailab import lime_image, lime_tabular, shapley
 from xailab._utils import cards
 from xailab.shapley import attribution
 
@@ -40,10 +40,9 @@ def proba(X):
 
 
 def test_limes_card_names_model_output_seed_samples_and_fit(table):
-    model = lime_tabular.explain(
-        proba, table.iloc[0], table, n_samples=200, seed=7, output="probability of rain"
-    )
-    card = str(model)
+    model = lime_tabular.explain(proba, table.iloc[0], table, n_samples=200, seed=7)
+    assert "probability, class 1" in str(model)
+    card = model.card(output="probability of rain")
     for part in (
         "proba",
         "probability of rain, class 1",
@@ -54,6 +53,7 @@ def test_limes_card_names_model_output_seed_samples_and_fit(table):
     ):
         assert part in card
     assert "seed           7" in card or "seed          7" in card
+    assert "my network" in model.card(model="my network")
     assert model.local_error == pytest.approx(model.local_prediction - model.model_prediction)
     assert f"{model.model_prediction:.2f}" in model.describe()
     given = lime_tabular.explain(
@@ -61,7 +61,30 @@ def test_limes_card_names_model_output_seed_samples_and_fit(table):
     )
     assert given.seed is None
     assert given.n_samples == 26
-    assert "the rows were given" in str(given)
+    assert "the samples were given" in str(given)
+
+
+def test_a_superpixel_model_has_a_card(rng):
+    image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    segments = np.arange(8)[:, None] // 4 * 2 + np.arange(8) // 4
+
+    def brightness(images):
+        p = np.array([shown.mean() / 255 for shown in images])
+        return np.column_stack([1 - p, p])
+
+    model = lime_image.explain(brightness, image, segments=segments, n_samples=30, hide="grey")
+    card = model.card(model="my network", output="brightness")
+    for part in (
+        "LIME for an image",
+        "my network",
+        f"brightness, class {model.target}",
+        "30 independent masks of 4 superpixels, hidden: grey",
+        "0.25, cosine distance",
+        f"R2 {model.r2:.2f}",
+    ):
+        assert part in card
+    assert "brightness" in str(model)
+    assert model.local_error == model.local_prediction - model.model_prediction
 
 
 def test_shaps_card_names_background_cost_seed_and_gap(table):
