@@ -175,7 +175,7 @@ def test_a_summary_has_a_line_for_every_row_also_without_an_answer(table):
         ({"threshold": 0.01}, ValueError, "reaches 0.01 already"),
         ({"max_changes": 0}, ValueError, "at least 1"),
         ({"rules": cf.Rules(immutable=("sex",))}, ValueError, "name \\['sex'\\]"),
-        ({"predict": lambda rows: np.ones((len(rows), 2))}, ValueError, "one number a row"),
+        ({"predict": lambda rows: np.ones((len(rows), 2))}, ValueError, "one number per row"),
     ],
 )
 def test_bad_input_gets_one_sentence(table, change, error, says):

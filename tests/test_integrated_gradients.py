@@ -134,10 +134,13 @@ def test_a_heat_map_sums_the_channels_sizes():
 
 
 def test_card_and_sentence_carry_the_error_and_the_baseline():
-    found = ig.explain(cube, np.ones(2), np.zeros(2), baseline_name="zeros", n_steps=8)
+    found = ig.explain(cube, np.ones(2), np.zeros(2), n_steps=8)
     for needed in ("baseline", "zeros", "8, gauss-legendre", "completeness error", "cube"):
-        assert needed in found.card()
-    assert "zeros" in found.describe() and "0.0%" in found.describe()
+        assert needed in found.card(baseline="zeros")
+    named = found.card(model="my network", output="logit")
+    assert "my network" in named and "logit" in named and "cube" in str(found)
+    said = found.describe(baseline="zeros")
+    assert "zeros" in said and "0.0%" in said
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ def test_card_and_sentence_carry_the_error_and_the_baseline():
     [
         ({"x": np.ones((1, 2))}, "without a batch axis"),
         ({"x": np.array([np.nan, 1])}, "missing or infinite"),
-        ({"score": lambda z: z}, "one number an input"),
+        ({"score": lambda z: z}, "one number per input"),
         ({"score": lambda z: 3.0}, "float"),
         ({"score": lambda z: z[:, 0] / 0}, "returned missing"),
         ({"rule": "simpson"}, "one of left"),

@@ -16,8 +16,7 @@ def quadrature(n_steps: int, rule: str = "gauss-legendre") -> tuple[np.ndarray, 
 
     rule: one of ``RULES``. The error of left and right falls as 1/n, that of middle and trapezoid as
     1/n^2 where h is smooth; Gauss-Legendre is exact for polynomials of degree 2 n - 1.
-    Both results have shape (n_steps,). Raises ValueError for an unknown rule or too few steps.
-    Introduced in notebook 11.
+    Both results have shape (n_steps,).
 
     >>> [v.tolist() for v in quadrature(2, "middle")]
     [[0.25, 0.75], [0.5, 0.5]]
@@ -49,9 +48,23 @@ def path_average(
     weights: np.ndarray,
     batch_size: int = 16,
 ) -> torch.Tensor:
-    """sum_k w_k grad S(b + a_k (x - b)): the average gradient on the way from b to x, shaped as x.
+    """sum_k w_k grad S(b + a_k (x - b)): the average gradient on the way from b to x.
 
-    score: (n, ...) -> (n,), differentiable. places, weights: (steps,). Introduced in notebook 11.
+    Parameters
+    ----------
+    score : function, tensor (n, *shape) -> (n,), differentiable
+        S.
+    x, baseline : tensors of one shape
+        Where the path ends and begins.
+    places, weights : (steps,)
+        The quadrature: a_k in [0, 1] and w_k.
+    batch_size : int
+        How many points on the path are asked at once.
+
+    Returns
+    -------
+    tensor shaped as x, float64
+        The average gradient.
     """
     total = torch.zeros_like(x, dtype=torch.float64)
     for start in range(0, len(places), batch_size):
@@ -70,7 +83,7 @@ class PathAttribution:
     """Integrated gradients of one input.
 
     values: shaped as the input, in units of the score. base, score: S at the baseline and at the
-    input. gap: sum(values) - (score - base), zero for an exact integral (completeness). Notebook 11.
+    input. n_steps, rule: the quadrature. model: the name of the function that was asked.
     """
 
     values: np.ndarray
@@ -78,18 +91,16 @@ class PathAttribution:
     score: float
     n_steps: int
     rule: str
-    baseline: str = "not named"
-    output: str = "score"
     model: str = "not named"
 
     @property
     def completeness_error(self) -> float:
-        """sum(values) - (score - base)."""
+        """sum(values) - (score - base), zero for an exact integral (completeness)."""
         return float(self.values.sum() - (self.score - self.base))
 
     @property
     def relative_error(self) -> float:
-        """|gap| as a share of |score - base|."""
+        """|completeness_error| as a share of |score - base|."""
         return abs(self.completeness_error) / max(abs(self.score - self.base), 1e-12)
 
     def heatmap(self) -> np.ndarray:
@@ -101,25 +112,29 @@ class PathAttribution:
         h = np.abs(self.values).sum(0)
         return (h / max(h.max(), 1e-300)).astype(np.float32)
 
-    def card(self) -> str:
-        """Everything that must stand beside these values so that others can judge and repeat them."""
+    def card(self, model: str = "", output: str = "score", baseline: str = "not named") -> str:
+        """Everything that must stand beside these values so that others can judge and repeat them.
+
+        model, output, baseline: what the card calls the model, its output and the baseline.
+        """
         return card(
             "Integrated gradients",
-            model=self.model,
-            output=self.output,
+            model=model or self.model,
+            output=output,
             score=f"{self.score:.3f}",
-            baseline=f"{self.baseline}, score {self.base:.3f}",
+            baseline=f"{baseline}, score {self.base:.3f}",
             steps=f"{self.n_steps}, {self.rule}",
             completeness_error=f"{self.completeness_error:+.1e} ({self.relative_error:.1%})",
             seed="none: nothing is drawn",
         )
 
-    __str__ = __repr__ = card
+    def __repr__(self) -> str:
+        return self.card()
 
-    def describe(self) -> str:
-        """The explanation in plain sentences, the gap first."""
+    def describe(self, output: str = "score", baseline: str = "not named") -> str:
+        """The explanation in plain sentences, the error first; names as in ``card``."""
         return (
-            f"From the baseline ({self.baseline}) the {self.output} moves from {self.base:.2f} to "
+            f"From the baseline ({baseline}) the {output} moves from {self.base:.2f} to "
             f"{self.score:.2f}. The values add up to that difference but for {self.relative_error:.1%} "
             f"of it. What equals the baseline gets zero, whatever it means to the model."
         )
@@ -133,19 +148,46 @@ def explain(
     n_steps: int = 64,
     rule: str = "gauss-legendre",
     batch_size: int = 16,
-    baseline_name: str = "not named",
-    output: str = "score",
-    model: str = "",
 ) -> PathAttribution:
     """Integrated gradients: IG_j = (x_j - b_j) times the mean of dS/dx_j on the way from b to x.
 
-    score: tensor (n, *shape) -> (n,) or (n, 1), differentiable; choose the class in it. x, baseline:
-    of one shape, without a batch axis; arrays or tensors. n_steps, rule: see ``quadrature``.
-    baseline_name, output, model: names for the card. Stopped by hand, it leaves nothing: half a way is
-    not half an explanation. Raises ValueError for shapes that do not fit,
-    a score that is not one number an input, or missing values.
-    Sundararajan, Taly & Yan 2017, eq. 1. Introduced in notebook 11.
+    Sundararajan, Taly & Yan 2017, eq. 1.
+
+    Parameters
+    ----------
+    score : function, tensor (n, *shape) -> (n,) or (n, 1), differentiable
+        S, one number per input; choose the class in it.
+    x, baseline : arrays or tensors of one shape, without a batch axis
+        Where the path ends and begins.
+    n_steps : int
+        How many points on the path.
+    rule : str
+        Where they lie and what they weigh, see ``quadrature``.
+    batch_size : int
+        How many points are asked at once.
+
+    Returns
+    -------
+    PathAttribution
+        Values shaped as x, and S at both ends.
     """
+    x, baseline = _checked(x, baseline)
+    places, weights = quadrature(n_steps, rule)
+    average = path_average(score, x, baseline, places, weights, batch_size)
+    with torch.no_grad():
+        base, top = _scores(score, torch.stack([baseline, x])).double().tolist()
+    return PathAttribution(
+        values=((x - baseline) * average).cpu().numpy(),
+        base=base,
+        score=top,
+        n_steps=n_steps,
+        rule=rule,
+        model=name_of(score),
+    )
+
+
+def _checked(x, baseline) -> tuple[torch.Tensor, torch.Tensor]:
+    """x and baseline as tensors of floats of one kind; one sentence for what does not fit."""
     x, baseline = (torch.as_tensor(v).detach() for v in (x, baseline))
     if not x.is_floating_point():
         x = x.float()
@@ -157,19 +199,7 @@ def explain(
         )
     if not (torch.isfinite(x).all() and torch.isfinite(baseline).all()):
         raise ValueError("x and baseline must not have missing or infinite values.")
-    average = path_average(score, x, baseline, *quadrature(n_steps, rule), batch_size)
-    with torch.no_grad():
-        base, top = _scores(score, torch.stack([baseline, x])).double().tolist()
-    return PathAttribution(
-        ((x - baseline) * average).cpu().numpy(),
-        base,
-        top,
-        n_steps,
-        rule,
-        baseline_name,
-        output,
-        name_of(score, model),
-    )
+    return x, baseline
 
 
 def _scores(score: Callable, points: torch.Tensor) -> torch.Tensor:
@@ -177,7 +207,7 @@ def _scores(score: Callable, points: torch.Tensor) -> torch.Tensor:
     if not torch.is_tensor(s) or s.shape not in ((len(points),), (len(points), 1)):
         got = tuple(s.shape) if torch.is_tensor(s) else type(s).__name__
         raise ValueError(
-            f"score must return one number an input, shape ({len(points)},), not {got}; choose a "
+            f"score must return one number per input, shape ({len(points)},), not {got}; choose a "
             "class: lambda x: model(x)[:, target]."
         )
     if not torch.isfinite(s).all():

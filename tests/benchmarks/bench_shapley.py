@@ -80,7 +80,7 @@ def worst_case(d: int, n: int):
 
 def model_alone(predict, d: int, questions: int) -> None:
     """The network on as many rows as there are questions, the rows lying ready."""
-    rows = np.random.default_rng(0).normal(size=(shapley.CALL_ROWS, d))
+    rows = np.random.default_rng(0).normal(size=(shapley.game.CALL_ROWS, d))
     for left in range(questions, 0, -len(rows)):
         predict(rows[:left])
 

@@ -329,7 +329,7 @@ def test_markup_in_names_is_text_in_every_widget(table, name):
 
 
 def test_markup_in_names_is_text_wherever_the_package_writes_html(table, tmp_path):
-    row = shapley.exact(_one, table.iloc[0], table[:10], output=EVIL, model=EVIL)
+    row = shapley.exact(_one, table.iloc[0], table[:10], output=EVIL)
     assert not hasattr(attribution.Attribution, "_repr_html_") and EVIL in row.card()
     lime = lime_tabular.explain(_predict, table.iloc[0], table)
     assert EVIL in lime.card(model=EVIL)

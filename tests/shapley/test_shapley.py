@@ -127,7 +127,7 @@ def test_coalitions_are_asked_in_portions_without_changing_their_value(six, monk
     S = np.random.default_rng(1).random((30, 6)) < 0.5
     whole = shapley.coalition_values(curved, x, background, S)
     full = shapley.exact(curved, x, background).values
-    monkeypatch.setattr(shapley, "CALL_ROWS", 50)
+    monkeypatch.setattr(shapley.game, "CALL_ROWS", 50)
     np.testing.assert_allclose(shapley.coalition_values(curved, x, background, S), whole)
     np.testing.assert_allclose(shapley.exact(curved, x, background).values, full, atol=1e-12)
 
@@ -327,8 +327,8 @@ def test_several_rows_at_once_are_each_its_own_row(six, rng):
         ({"background": np.zeros((0, 6))}, r"background must have shape \(n, 6\), not \(0, 6\)"),
         ({"background": np.full((2, 6), np.nan)}, "must not have missing or infinite values"),
         ({"x": np.full(6, np.inf)}, "must not have missing or infinite values"),
-        ({"predict": lambda X: X}, "predict must return one number a row"),
-        ({"predict": lambda X: X[:1, 0]}, "predict must return one number a row"),
+        ({"predict": lambda X: X}, "predict must return one number per row"),
+        ({"predict": lambda X: X[:1, 0]}, "predict must return one number per row"),
         (
             {
                 "x": pd.Series(range(6), list("bacdef")),

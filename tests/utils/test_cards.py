@@ -25,7 +25,6 @@ def test_the_models_name_is_found_or_given():
     assert cards.name_of(Model().predict_proba) == "Model.predict_proba"
     assert cards.name_of(ask) == "ask"
     assert cards.name_of(lambda X: X) == "not named"
-    assert cards.name_of(ask, "given") == "given"
     assert cards.name_of(Model()) == "Model"
 
 
@@ -95,8 +94,9 @@ def test_shaps_card_names_background_cost_seed_and_gap(table):
     for part in ("rain", "probability of rain", "9 rows", f"{exact.base:.3f}", "nothing is drawn"):
         assert part in str(exact)
     assert f"{exact.n_evaluations:,} model" in str(exact)
-    drawn = shapley.sampling(rain, table.iloc[0], table.iloc[:9], seed=3, model="my model")
-    assert "my model" in drawn.card()
+    drawn = shapley.sampling(rain, table.iloc[0], table.iloc[:9], seed=3)
+    assert "my model" in drawn.card(model="my model")
+    assert "rain" in str(drawn)
     assert "seed            3" in drawn.card()
     assert exact.describe(2).count("(") == 2
 

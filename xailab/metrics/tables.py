@@ -32,9 +32,7 @@ def deletion(
     known = np.ones((d + 1, d), dtype=bool)
     for step, j in enumerate(order, 1):
         known[step:, j] = False
-    row, b = x.to_numpy(float), background.to_numpy(float)
-    frame = lambda rows: pd.DataFrame(rows, columns=background.columns)
-    return shapley.coalition_values(predict, row, b, known, frame)
+    return shapley.coalition_values(predict, x, background, known)
 
 
 def faithfulness(

@@ -1,4 +1,4 @@
-"""What an additive explanation of a prediction is: base value + one value a feature = prediction."""
+"""What an additive explanation of a prediction is: base value + one value per feature = prediction."""
 
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,9 @@ class Attribution:
 
     values: (d,), in units of the model's output; base: v(no feature), the mean output over the
     background; prediction: v(all features), the output for the row. additivity_gap:
-    base + sum(values) - prediction, zero up to rounding when the method is exact. Notebook 03.
+    base + sum(values) - prediction, zero up to rounding when the method is exact.
+    data: the row itself. output: what figures and sentences call the model's output.
+    model: the name of the function that was asked.
     """
 
     features: tuple[str, ...]
@@ -42,11 +44,14 @@ class Attribution:
             index=np.array(self.features)[order],
         )
 
-    def card(self) -> str:
-        """Everything that must stand beside these values so that others can judge and repeat them."""
+    def card(self, model: str = "") -> str:
+        """Everything that must stand beside these values so that others can judge and repeat them.
+
+        model: what the card calls the model.
+        """
         return card(
             f"Shapley values, {self.method}",
-            model=self.model,
+            model=model or self.model,
             output=self.output,
             prediction=f"{self.prediction:.3f}",
             background=f"{self.n_background} rows, mean output (base value) {self.base:.3f}",
@@ -55,7 +60,8 @@ class Attribution:
             additivity_gap=f"{self.additivity_gap:.1e}",
         )
 
-    __str__ = __repr__ = card
+    def __repr__(self) -> str:
+        return self.card()
 
     def describe(self, k: int = 3) -> str:
         """The explanation in plain sentences; the largest values first, ``k`` of them."""
@@ -74,7 +80,7 @@ class Attributions:
     """Shapley values of many predictions against one background.
 
     values, data: (n, d); predictions: (n,); base: the mean output over the background, the same
-    for all rows. ``many[i]`` is the Attribution of row i, ``many[:60]`` the first sixty rows. Notebook 03.
+    for all rows. ``many[i]`` is the Attribution of row i, ``many[:60]`` the first sixty rows.
     """
 
     features: tuple[str, ...]
@@ -108,17 +114,16 @@ class Attributions:
                 n_evaluations=round(self.n_evaluations * share),
             )
         return Attribution(
-            self.features,
-            self.values[i],
-            self.base,
-            float(self.predictions[i]),
-            self.data[i],
-            self.method,
-            self.n_background,
-            self.n_evaluations // len(self),
-            None,
-            self.output,
-            self.model,
+            features=self.features,
+            values=self.values[i],
+            base=self.base,
+            prediction=float(self.predictions[i]),
+            data=self.data[i],
+            method=self.method,
+            n_background=self.n_background,
+            n_evaluations=self.n_evaluations // len(self),
+            output=self.output,
+            model=self.model,
         )
 
     def importance(self) -> pd.Series:
@@ -126,11 +131,11 @@ class Attributions:
         mean = pd.Series(np.abs(self.values).mean(0), self.features)
         return mean.sort_values(ascending=False, kind="stable")
 
-    def card(self) -> str:
+    def card(self, model: str = "") -> str:
         """As ``Attribution.card``, for all rows together."""
         return card(
             f"Shapley values, {self.method}, of {len(self)} rows",
-            model=self.model,
+            model=model or self.model,
             output=self.output,
             background=f"{self.n_background} rows, mean output (base value) {self.base:.3f}",
             cost=f"{self.n_evaluations:,} model evaluations",
@@ -138,7 +143,8 @@ class Attributions:
             additivity_gap=f"at most {self.additivity_gap:.1e}",
         )
 
-    __str__ = __repr__ = card
+    def __repr__(self) -> str:
+        return self.card()
 
     def describe(self, k: int = 3) -> str:
         """The most important features of these rows in a plain sentence."""
