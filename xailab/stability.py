@@ -1,4 +1,4 @@
-"""Is an explanation worth reporting? The same question asked again with other seeds, and a bar."""
+"""Is an explanation worth reporting? Repeat it with other seeds, and hold it against a bar."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ._utils.cards import card
-from ._utils.interrupts import stoppable
 from ._utils.validation import check_array, check_int
 from .shapley.attribution import Attribution
 
@@ -17,15 +16,14 @@ BAR = {"r2": 0.5, "local_error": 0.1, "jaccard": 0.8}
 
 
 def top_k(weights: np.ndarray, k: int) -> np.ndarray:
-    """The columns of the k largest |weights|, first to k-th; ties go to the earlier column. Notebook 02."""
+    """The columns of the k largest |weights|, first to k-th; ties go to the earlier column."""
     return np.argsort(-np.abs(weights), kind="stable")[:k]
 
 
 def jaccard(weights: np.ndarray, k: int) -> float:
     """Mean over all pairs of runs of |A & B| / |A | B|, A and B the runs' top k columns, in [0, 1].
 
-    weights: (runs, d), two runs at least. 1: all runs name the same k. Notebook 02.
-    Raises ValueError for fewer than two runs or a k that does not fit.
+    weights: (runs, d), two runs at least. 1: all runs name the same k.
 
     >>> jaccard([[3, 2, 0], [3, 0, 2]], k=2)  # {0, 1} and {0, 2}
     0.3333333333333333
@@ -43,7 +41,7 @@ def jaccard(weights: np.ndarray, k: int) -> float:
 class Stability:
     """Explanations of one row by the same method with different seeds.
 
-    runs: the LocalModels. k: how many features one would report. Notebook 02.
+    runs: one LocalExplanation per seed. k: how many features one would report.
     """
 
     runs: tuple
@@ -70,7 +68,7 @@ class Stability:
         return jaccard(self.weights, self.k)
 
     def table(self) -> pd.DataFrame:
-        """A line a condition: mean weight, its range, share of runs with the mean's sign and in the top k."""
+        """Per condition: mean weight, its range, share of runs with the mean's sign and in the top k."""
         W, mean = self.weights, self.weights.mean(0)
         chosen = np.array([np.isin(np.arange(W.shape[1]), top_k(w, self.k)) for w in W])
         table = pd.DataFrame(
@@ -104,7 +102,7 @@ class Stability:
         return not self.faults()
 
     def card(self) -> str:
-        """The figures and the verdict, a line each."""
+        """The figures and the verdict, one line each."""
         return card(
             f"Stability over {len(self.runs)} seeds",
             R2=f"{self.r2:.2f}",
@@ -113,7 +111,8 @@ class Stability:
             verdict="may be reported" if self.reportable else "do not report",
         )
 
-    __str__ = __repr__ = card
+    def __repr__(self) -> str:
+        return self.card()
 
     def describe(self) -> str:
         """The verdict in a plain sentence."""
@@ -132,18 +131,13 @@ def repeat(
     """Run ``explain(seed)`` for every seed and gather the results.
 
     explain: seed -> LocalModel (or anything with weights, conditions, r2 and both predictions).
-    Stopped by hand, it raises ``Interrupted``, whose ``partial`` holds the runs so far, None for fewer
-    than two. Raises ValueError for fewer than two seeds. Introduced in notebook 02.
     """
     seeds = tuple(seeds)
     if len(set(seeds)) < 2:
         raise ValueError("Two different seeds at least are needed to see whether they agree.")
-    runs: list = []
-    with stoppable(runs, len(seeds), "runs", lambda: Stability(tuple(runs), k), least=2):
-        for seed in seeds:
-            runs.append(explain(seed))
-    found = Stability(tuple(runs), k)
-    jaccard(found.weights, k)  # a wrong k is better refused here than at the first reading
+    found = Stability(tuple(explain(seed) for seed in seeds), k)
+    # a wrong k is better refused here than at the first reading
+    jaccard(found.weights, k)
     return found
 
 
@@ -156,24 +150,28 @@ def errors(
 ) -> pd.DataFrame:
     """How far an estimate of Shapley values is from the truth, for every size and seed.
 
-    estimate: (size, seed) -> Attribution. truth: the exact Attribution of the same row.
-    A line a run: method, size, seed, cost (model evaluations), error (mean |value - true value|, in
-    units of the output) and gap (|additivity gap|). Introduced in notebook 08.
-    Stopped by hand, it raises ``Interrupted``, whose ``partial`` is the table so far.
-    Raises ValueError when the features differ.
+    Parameters
+    ----------
+    method : str
+        What the table calls it.
+    estimate : function, (size, seed) -> Attribution
+        The estimate.
+    truth : Attribution
+        The exact values of the same row.
+    sizes, seeds : whole numbers
+        What the estimate is asked for.
+
+    Returns
+    -------
+    DataFrame
+        One line per run: method, size, seed, cost (model evaluations), error (mean |value - true
+        value|, in units of the output) and gap (|additivity gap|).
     """
-    runs, lines = list(product(sizes, seeds)), list[tuple]()
-
-    def result() -> pd.DataFrame:
-        return pd.DataFrame(lines, columns=["method", "size", "seed", "cost", "error", "gap"])
-
-    with stoppable(lines, len(runs), "runs", result):
-        for size, seed in runs:
-            found = estimate(size, seed)
-            if found.features != truth.features:
-                raise ValueError("The estimate and the truth must be of the same features.")
-            error = np.abs(found.values - truth.values).mean()
-            lines.append(
-                (method, size, seed, found.n_evaluations, error, abs(found.additivity_gap))
-            )
-    return result()
+    lines = []
+    for size, seed in product(sizes, seeds):
+        found = estimate(size, seed)
+        if found.features != truth.features:
+            raise ValueError("The estimate and the truth must be of the same features.")
+        error = np.abs(found.values - truth.values).mean()
+        lines.append((method, size, seed, found.n_evaluations, error, abs(found.additivity_gap)))
+    return pd.DataFrame(lines, columns=["method", "size", "seed", "cost", "error", "gap"])

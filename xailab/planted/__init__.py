@@ -1,7 +1,7 @@
 """Networks whose right explanation is known, because their weights were put in by hand.
 
-Each is a small CNN with global average pooling and one linear layer that tells two classes of a
-composed picture. What it looks at is no guess: it is written in its weights.
+Each is a small CNN with global average pooling and one linear layer that separates two classes of
+composed pictures. What it looks at is no guess: it is written in its weights.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
+from .derivatives import derivatives_of_exp, relu_and_gelu
+
 CLASSES = ("disc", "square")
 # The colours of the two objects and of the two grounds they stand on.
 ORANGE, BLUE, GREEN, SAND = (230, 120, 20), (40, 90, 200), (60, 150, 70), (215, 195, 150)
@@ -21,7 +23,7 @@ ORANGE, BLUE, GREEN, SAND = (230, 120, 20), (40, 90, 200), (60, 150, 70), (215, 
 class PlantedPicture:
     """image: (H, W, 3) uint8. object, ground: (H, W) bool masks, each other's complement.
 
-    target: 0 for an orange disc, 1 for a blue square. Notebook 05.
+    target: 0 for an orange disc, 1 for a blue square.
     """
 
     image: np.ndarray
@@ -39,9 +41,22 @@ def picture(
 ) -> PlantedPicture:
     """An orange disc (target 0) or a blue square (1) on green or sand, at centre (row, column).
 
-    usual_ground: discs stand on green and squares on sand, as a careless collector of
-    training pictures found them; False swaps the grounds.
-    Raises ValueError for a target other than 0 and 1. Introduced in notebook 05.
+    Parameters
+    ----------
+    target : 0 or 1
+        The class.
+    centre : (row, column)
+        Of the object, in pixels.
+    usual_ground : bool
+        Discs stand on green and squares on sand, as a careless collector of training pictures found
+        them; False swaps the grounds.
+    size, radius : int
+        Side of the picture and half the side of the object, in pixels.
+
+    Returns
+    -------
+    PlantedPicture
+        Image, masks and target.
     """
     if target not in (0, 1):
         raise ValueError(f"target must be 0 (disc) or 1 (square), not {target!r}.")
@@ -56,16 +71,15 @@ def picture(
 def planted_network(looks_at: str = "object") -> nn.Sequential:
     """(B, 3, H, W) in [0, 1] -> (B, 2) logits, one for "disc" and one for "square".
 
-    looks_at "object": channel 0 fires on orange and speaks for the disc, channel 1 fires on blue
-    and speaks for the square. "ground": channel 2 fires on green and speaks for the disc,
-    channel 3 on sand and speaks for the square; the objects do not count at all (a shortcut).
+    looks_at "object": channel 0 fires on orange and supports the disc, channel 1 fires on blue
+    and supports the square. "ground": channel 2 fires on green and supports the disc,
+    channel 3 on sand and supports the square; the objects do not count at all (a shortcut).
     "both": a place of the object counts eight times as much as one of the ground, and there is
     so much ground that it decides all the same.
     The networks hold the same four detectors and differ in the last layer alone.
 
     Layers: 0 colour detectors (1x1 convolution), 1 ReLU, 2 mean over 8x8 pixels (the maps
     that the CAM family reads), 3 global average pooling, 4 flatten, 5 linear.
-    Raises ValueError for another word. Introduced in notebook 05.
     """
     heads = {
         "object": [[4.0, -4.0, 0, 0], [-4.0, 4.0, 0, 0]],
@@ -96,47 +110,9 @@ def planted_network(looks_at: str = "object") -> nn.Sequential:
 def suspects() -> dict[str, nn.Sequential]:
     """Three networks that are right on every usual picture: which of them let the ground decide?
 
-    Introduced in notebook 07, as an exercise: look for yourself before you read on in the code.
+    An exercise of notebook 07: look for yourself before you read on in the code.
     """
     return {name: planted_network(word) for name, word in zip("ABC", _LOOKS, strict=True)}
 
 
 _LOOKS = ("both", "object", "ground")
-
-
-# --- two small networks that differ in one thing, and derivatives without a formula ------------
-
-
-def relu_and_gelu(seed: int = 0) -> dict[str, nn.Sequential]:
-    """{"ReLU": net, "GELU": net}, float64, with the same random weights of the seed.
-
-    (B, 3, 32, 32) -> (B, 5) logits. Layer "3" returns 8 maps of 7 x 7, never negative behind ReLU, of both
-    signs behind GELU; the parts from 4 on are the head. Introduced in notebook 09.
-    """
-    made = {}
-    for name, act in (("ReLU", nn.ReLU), ("GELU", nn.GELU)):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            maps = [nn.Conv2d(3, 6, 3, 2), act(), nn.Conv2d(6, 8, 3, 2), act()]
-            head = [nn.Flatten(), nn.Linear(392, 16), act(), nn.Linear(16, 5)]
-        made[name] = nn.Sequential(*maps, *head).double().eval().requires_grad_(False)
-    return made
-
-
-def derivatives_of_exp(
-    head: nn.Module, A: torch.Tensor, target: int, places: range
-) -> torch.Tensor:
-    """First, second and third derivative of exp(S) along single activations, (len(places), 3).
-
-    head: activations (1, K, h, w) -> logits. places: which activations, counted through A. By automatic
-    differentiation of t -> exp(S(A + t e)), so that no formula of a paper is used. Notebook 09.
-    """
-    found = []
-    for place in places:
-        step = torch.zeros_like(A)
-        step.view(-1)[place] = 1
-        first = torch.func.grad(lambda t, step=step: head(A + t * step)[0, target].exp())
-        second = torch.func.grad(first)
-        zero = torch.zeros((), dtype=A.dtype)
-        found.append(torch.stack([first(zero), second(zero), torch.func.grad(second)(zero)]))
-    return torch.stack(found)
