@@ -244,6 +244,13 @@ def test_the_classifier_never_sees_more_than_a_batch(image, grid):
     assert sizes == [20, 20, 10]
 
 
+def test_progress_counts_the_batches_on_stderr(image, grid, capsys):
+    for progress in (False, True):
+        explain(brightness, image, n_samples=50, segments=grid, batch_size=20, progress=progress)
+        said = capsys.readouterr()
+        assert said.out == "" and ("3/3" in said.err) == progress
+
+
 # --- what is refused ---------------------------------------------------------------------------
 
 

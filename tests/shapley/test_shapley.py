@@ -276,6 +276,48 @@ def test_the_same_seed_gives_the_same_values(six, method):
     assert not np.array_equal(a, c)
 
 
+def test_sampling_with_one_row_per_order_walks_every_order_both_ways(six):
+    (x, background), n, d = six, 70, 6
+    found = shapley.sampling(curved, x, background, n_permutations=n, one_row=True, seed=3)
+    rng = np.random.default_rng(3)
+    orders = rng.random((n, d)).argsort(1)
+    drawn = background[rng.integers(len(background), size=n)]
+    gains = []
+    for order, base in zip(orders, drawn, strict=True):
+        for way in (order, order[::-1]):
+            gain, at = np.zeros(d), base.copy()
+            for j in way:
+                before, at[j] = curved(at[None])[0], x[j]
+                gain[j] = curved(at[None])[0] - before
+            gains.append(gain)
+    np.testing.assert_allclose(found.values, np.mean(gains, axis=0), atol=1e-9)
+    assert found.base == pytest.approx(curved(background).mean())
+    assert found.prediction == pytest.approx(curved(x[None])[0])
+    assert found.n_evaluations == 2 * n * (d + 1) + len(background)
+
+
+def test_kernel_is_the_regression_without_the_last_feature_which_follows_from_the_sum():
+    """Lundberg & Lee solve it so: the last value is what the others leave of v(all) - v(none)."""
+    d, x, b = 9, np.ones(9), np.linspace(-1, 1, 18).reshape(2, 9)
+
+    def f(rows):
+        return rows[:, :4].prod(1) + rows[:, 5:] @ [1.0, 2, 3, 4]
+
+    for n_samples in (30, 60, 200):
+        found = shapley.kernel(f, x, b, n_samples=n_samples)
+        rng, sizes = np.random.default_rng(0), np.arange(1, d)
+        p = 1 / (sizes * (d - sizes))
+        half = n_samples // 2
+        s = rng.choice(sizes, half, p=p / p.sum())
+        drawn = rng.random((half, d)).argsort(1).argsort(1) < s[:, None]
+        S = np.array([z for one in drawn for z in (one, ~one)])
+        v0, v1 = f(b).mean(), f(x[None])[0]
+        y = np.array([f(np.where(z, x, b)).mean() for z in S]) - v0 - S[:, -1] * (v1 - v0)
+        first = np.linalg.lstsq(S[:, :-1] - S[:, -1:].astype(float), y, rcond=None)[0]
+        expected = [*first, v1 - v0 - first.sum()]
+        np.testing.assert_allclose(found.values, expected, atol=1e-9)
+
+
 # --- what comes out ----------------------------------------------------------------------------
 
 

@@ -215,14 +215,12 @@ def ask(
     """
     check_callable("predict_proba", predict_proba, "cnn.predict_proba")
     batch_size, covered = check_int("batch_size", batch_size), hidden(image, segments, hide)
-    answered: list[np.ndarray] = []
+    starts, answered = range(0, len(Z), batch_size), list[np.ndarray]()
     try:
-        with tqdm(total=len(Z), unit="image", disable=not progress) as bar:
-            for start in range(0, len(Z), batch_size):
-                rows = Z[start : start + batch_size]
-                images = [apply_mask(image, covered, segments, row) for row in rows]
-                answered.extend(answers(predict_proba, images, "images"))
-                bar.update(len(rows))
+        for start in tqdm(starts, f"batches of {batch_size} images") if progress else starts:
+            rows = Z[start : start + batch_size]
+            images = [apply_mask(image, covered, segments, row) for row in rows]
+            answered.extend(answers(predict_proba, images, "images"))
     except KeyboardInterrupt:
         said = f"Interrupted after {len(answered)} of {len(Z)} images."
         raise Interrupted(said, np.array(answered) if answered else None) from None
