@@ -1,4 +1,4 @@
-"""Figures describe themselves: every name and number that is drawn can be heard."""
+"""Figures describe themselves: every name and number that is drawn is in the text."""
 
 import base64
 import copy
@@ -66,7 +66,7 @@ def test_pictures_say_titles_credits_and_the_scale_of_their_colours():
     assert said.startswith("Picture: all weights.") and "weight (probability), -0.5 to 0.5." in said
 
 
-def test_a_description_that_nobody_would_listen_to_is_cut_at_a_word():
+def test_a_long_description_is_cut_at_a_word():
     ax = plots.intervals({f"row {i}": metrics.Interval(1, 0, 2, 9) for i in range(99)}, "x")
     said = _said(ax)
     assert len(said) <= alt_text.LIMIT + 4 and said.endswith(" ...")
@@ -100,7 +100,7 @@ def test_the_pages_picture_has_the_text_as_alternative(cell):
     assert picture["src"].startswith("data:image/png;base64,") and not page.find_all("i")
 
 
-def test_the_site_is_told_the_text(cell):
+def test_the_site_gets_the_text(cell):
     made = site.still(nbformat.v4.new_notebook(cells=[copy.deepcopy(cell)]))
     assert made.cells[0].metadata["mystnb"] == {"image": {"alt": 'Picture: a "b" <i>.'}}
 

@@ -1,4 +1,4 @@
-"""A framed page travels whole, and cannot break out of its attribute."""
+"""A framed page arrives complete, and cannot break out of its attribute."""
 
 import base64
 import gzip

@@ -1,8 +1,8 @@
 """The course's figures. Every function takes ``ax=None``, returns the Axes and never calls show().
 
-One visual language: orange raises, blue lowers (apart for colour-blind readers and in grey print),
-neutral is grey; heat maps use a map whose lightness grows with the value. Axis labels name the
-output space. This module draws pictures and hands on the figures for tables from ``table_plots``.
+Orange raises, blue lowers, grey is neutral; the colours differ for colour-blind readers and in grey
+print. Heat maps use a colour map whose lightness grows with the value. Axis labels name the output.
+Figures of pictures are drawn here, those for tables in ``tables`` and ``many_rows``.
 """
 
 from collections.abc import Sequence
@@ -12,25 +12,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 
-from .settings import COLORS, HEAT, LOW_HIGH, axes_or_new, curves, style
+from .many_rows import attribution_heatmap, decision, dependence, importance, summary
+from .settings import COLORS, HEAT, LOW_HIGH, axes_or_new, style
 from .tables import (
-    attribution_heatmap,
     contributions,
-    decision,
-    dependence,
+    curves,
     dial,
     error_against_cost,
     force,
-    importance,
     intervals,
     ranges,
-    summary,
     waterfall,
 )
 
 
 def photo(image: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
-    """A picture without axes. image: (H, W, 3) uint8 or (H, W) grey. Notebook 04."""
+    """A picture without axes. image: (H, W, 3) uint8 or (H, W) grey."""
     ax = axes_or_new(ax, height=3.2, width=3.2)
     ax.imshow(image, cmap="gray")
     ax.set_title(title)
@@ -39,10 +36,7 @@ def photo(image: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
 
 
 def heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
-    """A heat map on the fixed scale 0 to 1: black is no evidence, so an empty map looks empty.
-
-    Notebook 04.
-    """
+    """A heat map on the fixed scale 0 to 1: black is no evidence, so an empty map looks empty."""
     ax = axes_or_new(ax, height=3.2, width=3.2)
     ax.imshow(h, cmap=HEAT, vmin=0, vmax=1)
     ax.set_title(title)
@@ -50,23 +44,37 @@ def heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
     return ax
 
 
-def blend(image: np.ndarray, h: np.ndarray, strength: float = 0.75, cmap: str = HEAT) -> np.ndarray:
-    """The picture in grey with the heat map laid over it where it is bright: uint8 (H, W, 3).
+def blend(image: np.ndarray, h: np.ndarray, cmap: str = HEAT) -> np.ndarray:
+    """The picture in grey with the heat map laid over it: uint8 (H, W, 3).
 
-    h: (H, W) in [0, 1]. Where h is 0 the grey picture stays untouched. cmap: one of ``PALETTES``.
+    h: (H, W) in [0, 1], its opacity is 0.75 h. cmap: one of ``settings.PALETTES``.
     """
     if h.shape != image.shape[:2]:
         raise ValueError(f"The heat map {h.shape} and the image {image.shape[:2]} differ in size.")
     grey = np.repeat(image.mean(2, keepdims=True), 3, axis=2) * 0.8
-    colour = plt.get_cmap(cmap)(h)[..., :3] * 255
-    share = strength * np.clip(h, 0, 1)[..., None]
-    return ((1 - share) * grey + share * colour).astype(np.uint8)
+    color = plt.get_cmap(cmap)(h)[..., :3] * 255
+    opacity = 0.75 * np.clip(h, 0, 1)[..., None]
+    return ((1 - opacity) * grey + opacity * color).astype(np.uint8)
 
 
 def overlay(
     image: np.ndarray, h: np.ndarray, title: str = "", ax: Axes | None = None, *, cmap: str = HEAT
 ) -> Axes:
-    """A heat map over the grey picture. image: (H, W, 3) uint8, h: (H, W) in [0, 1]. Notebook 05."""
+    """A heat map over the grey picture.
+
+    Parameters
+    ----------
+    image : array (H, W, 3), uint8
+        The picture.
+    h : array (H, W)
+        The heat map, in [0, 1].
+    title : str
+        Above the picture.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    cmap : str
+        One of ``settings.PALETTES``.
+    """
     return photo(blend(image, h, cmap=cmap), title, ax)
 
 
@@ -82,7 +90,14 @@ def boxed(
 ) -> Axes:
     """The overlay with the object's box (white) and the outline of the marked region (blue).
 
-    Notebook 06.
+    Parameters
+    ----------
+    image, h, title, ax, cmap
+        As in ``overlay``.
+    mask : array (H, W), bool
+        The object.
+    threshold : float
+        The region is {h >= threshold * max(h)}.
     """
     ax = overlay(image, h, title, ax, cmap=cmap)
     ys, xs = np.nonzero(mask)
@@ -96,7 +111,7 @@ def boxed(
 def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: float = 1.7):
     """Pictures in rows and columns with their names; returns the array of Axes.
 
-    rows: name -> pictures (uint8) in the order of ``columns``. Notebook 05.
+    rows: name -> pictures (uint8) in the order of ``columns``.
     """
     _, axes = plt.subplots(
         len(rows),
@@ -128,8 +143,20 @@ def overlays(
 ):
     """The picture and several heat maps over it, each under its name; returns the array of Axes.
 
-    image: (H, W, 3) uint8. maps: name -> (H, W) in [0, 1]. credit: the line that must stand beside
-    a photograph. mask: (H, W) bool, outlined on the picture. Notebook 06.
+    Parameters
+    ----------
+    image : array (H, W, 3), uint8
+        The picture.
+    maps : dict
+        name -> heat map (H, W) in [0, 1].
+    credit : str
+        Author and licence, which must be shown with a photograph.
+    mask : array (H, W), bool, optional
+        The object, outlined on the picture.
+    columns : int
+        How many pictures side by side.
+    size : float
+        Width and height of each picture, in inches.
     """
     pictures = {"the picture": image} | {name: blend(image, h) for name, h in maps.items()}
     rows = -(-len(pictures) // columns)
@@ -155,8 +182,8 @@ def overlays(
 def superpixel_outlines(
     image: np.ndarray, segments: np.ndarray, title: str = "", ax: Axes | None = None
 ) -> Axes:
-    """The picture with the borders of its superpixels. Notebook 04."""
-    # imported here: scikit-image and what it loads take time that most notebooks need not spend
+    """The picture with the borders of its superpixels."""
+    # imported here because scikit-image takes long to load and most figures do not need it
     from skimage.segmentation import find_boundaries
 
     picture = image.copy()
@@ -172,25 +199,34 @@ def superpixel_mask(
     *,
     colors: tuple[str, str] = COLORS["orange and blue"],
 ) -> Axes:
-    """The strongest superpixels: orange outlines speak for the class, blue hatching against it.
+    """The strongest superpixels: orange outlines for the class, blue hatching against it.
 
-    mask: (H, W) of +1, -1 and 0 as SuperpixelModel.mask gives it; the rest is faded. colors: the
-    colours for and against the class.
-    Notebook 04.
+    Parameters
+    ----------
+    image : array (H, W, 3), uint8
+        The picture.
+    mask : array (H, W)
+        +1, -1 and 0 as ``SuperpixelModel.mask`` gives it; where it is 0 the picture is faded.
+    title : str
+        Above the picture.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    colors : pair of str
+        For and against the class.
     """
     faded = image.astype(float) * 0.25 + 255 * 0.7
     picture = np.where(mask[..., None] != 0, image, faded).astype(np.uint8)
     ax = photo(picture, title, ax)
-    for sign, colour, hatch in ((1, colors[0], None), (-1, colors[1], "////")):
+    for sign, color, hatch in ((1, colors[0], None), (-1, colors[1], "////")):
         where = (mask == sign).astype(float)
         if where.any():
             padded = np.pad(where, 1)
             edges = np.arange(-1, max(padded.shape))
             x, y = edges[: padded.shape[1]], edges[: padded.shape[0]]
-            ax.contour(x, y, padded, [0.5], colors=[colour], linewidths=2)
+            ax.contour(x, y, padded, [0.5], colors=[color], linewidths=2)
             if hatch:
                 fill = ax.contourf(x, y, padded, [0.5, 1.5], colors="none", hatches=[hatch])
-                fill.set_edgecolor(colour)
+                fill.set_edgecolor(color)
     ax.set_xlim(-0.5, image.shape[1] - 0.5)
     ax.set_ylim(image.shape[0] - 0.5, -0.5)
     return ax
@@ -204,9 +240,20 @@ def superpixel_heatmap(
     limit: float | None = None,
     bar: bool = True,
 ) -> Axes:
-    """Signed weights of superpixels: blue lowers, grey is neutral, orange raises. Notebook 04.
+    """Signed weights of superpixels: blue lowers, grey is neutral, orange raises.
 
-    limit: the weight at full colour, None for the largest; give one to compare several maps.
+    Parameters
+    ----------
+    h : array (H, W)
+        The weight of each pixel's superpixel.
+    title : str
+        Above the picture.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    limit : float, optional
+        The weight at full colour, None for the largest; give one to compare several maps.
+    bar : bool
+        Whether to draw the colour scale.
     """
     ax = axes_or_new(ax, height=3.2, width=4)
     limit = limit or max(float(np.abs(h).max()), 1e-12)

@@ -1,6 +1,6 @@
-"""The text equivalent of a figure, read off the figure itself: what a screen reader says of it.
+"""The text equivalent of a figure, read from the figure itself, for screen readers.
 
-``drawing.style`` turns it on in a notebook: every figure that is shown from then on carries its
+``plots.style`` turns it on in a notebook: every figure that is shown from then on carries its
 description, and the pages use it as the picture's alternative text.
 """
 
@@ -18,14 +18,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 NAMING = (FixedFormatter, FuncFormatter, StrCategoryFormatter)
-LIMIT = 1500  # characters: nobody listens to more
+# characters; a longer text is too long to listen to
+LIMIT = 1500
 
 
 def describe(figure: Figure) -> str:
-    """What the figure shows, in words: titles, named rows with their numbers, lines, axis labels.
-
-    Introduced in notebook 01.
-    """
+    """What the figure shows, in words: titles, named rows with their numbers, lines, axis labels."""
     parts = [
         _scale(ax) if ax.get_label() == "<colorbar>" else _axes(ax)
         for ax in figure.axes
@@ -64,7 +62,7 @@ def _labels(ax: Axes) -> Iterator[tuple[str, str]]:
 
 
 def _names(axis: Axis) -> dict[float, str]:
-    """The names of an axis that counts things instead of measuring: place -> name."""
+    """The tick labels of an axis of categories: position -> name; empty for an axis of numbers."""
     if not isinstance(axis.get_major_formatter(), NAMING):
         return {}
     places = axis.get_ticklocs()
@@ -73,7 +71,7 @@ def _names(axis: Axis) -> dict[float, str]:
 
 
 def _rows(ax: Axes) -> list[str]:
-    """A row of bars or intervals, from the top: its name and the numbers that stand beside it."""
+    """Each row of bars or intervals, from the top: its name and its numbers."""
     names = _names(ax.yaxis)
     said = []
     for y, name in sorted(names.items(), reverse=not ax.yaxis_inverted()):
@@ -99,7 +97,7 @@ def _level(line: Line2D, y: float) -> bool:
 
 
 def _lines(ax: Axes) -> Iterator[str]:
-    """A named line: where it begins, where it ends, and where it is highest."""
+    """Each named line: where it begins, where it ends, and where it is highest."""
     names = _names(ax.xaxis)
     for line in ax.lines:
         x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata(), dtype=float)
@@ -112,7 +110,7 @@ def _lines(ax: Axes) -> Iterator[str]:
 
 
 def turn_on(formatter=None) -> None:
-    """From now on a shown figure carries its description; without a notebook nothing happens.
+    """Let shown figures carry their description from now on; has no effect outside a notebook.
 
     formatter: an IPython DisplayFormatter, by default that of the running kernel.
     """
@@ -124,7 +122,7 @@ def turn_on(formatter=None) -> None:
 
 
 def _bundle(figure: Figure, include=None, exclude=None) -> tuple[dict, dict]:
-    """The figure as IPython's own formatter draws it, and its description beside it."""
+    """The figure as IPython's own formatter draws it, with its description."""
     png = io.BytesIO()
     figure.savefig(png, format="png", bbox_inches="tight", facecolor=figure.get_facecolor())
     text = describe(figure)

@@ -1,4 +1,4 @@
-"""Pages of other libraries inside a notebook: shown in a frame of their own, working offline."""
+"""Pages of other libraries inside a notebook: each in its own frame, working offline."""
 
 import base64
 import gzip
@@ -14,13 +14,11 @@ _UNPACK = (
 
 
 def frame(page: str, height: int = 300, title: str = "a page of another library") -> HTML:
-    """``page`` (HTML with its own scripts) in a frame: its styles and scripts cannot touch ours.
+    """``page`` (HTML with its own scripts) in a sandboxed frame, apart from the notebook's page.
 
-    The frame is a sandbox: scripts in it, also those that a name in the data smuggled in, see
-    neither the notebook around them nor its server.
-
-    The page travels compressed, a third to a quarter of its size, and the browser unpacks it.
-    height: pixels. title: what a screen reader says. Introduced in notebook 02.
+    Scripts in it, also those injected through a name in the data, see neither the notebook around
+    them nor its server. The page is stored compressed, at a third to a quarter of its size, and the
+    browser unpacks it. height: in pixels. title: for screen readers.
     """
     packed = base64.b64encode(gzip.compress(page.encode("utf-8"), mtime=0)).decode("ascii")
     inner = f"<!doctype html><meta charset='utf-8'>{_UNPACK.format(packed=packed)}"

@@ -1,0 +1,200 @@
+"""Figures of the Shapley values of many rows: importance, summary, dependence, decision, heat map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+
+from .settings import LOW_HIGH, LOWERS, NEUTRAL, RAISES, axes_or_new, words
+
+
+def importance(
+    values: np.ndarray,
+    features: Sequence[str],
+    output: str = "probability of income > 50K",
+    ax: Axes | None = None,
+) -> Axes:
+    """Mean absolute contribution of each feature, the largest on top. values: (n, d)."""
+    size = np.abs(values).mean(0)
+    order = np.argsort(size, kind="stable")
+    ax = axes_or_new(ax, height=0.8 + 0.28 * len(order))
+    bars = ax.barh(np.array(features)[order], size[order], color=NEUTRAL)
+    ax.bar_label(bars, [f"{v:.3f}" for v in size[order]], padding=3, fontsize=9)
+    ax.margins(x=0.12)
+    ax.set_xlabel(f"mean |Shapley value|, {output}, n = {len(values)}")
+    return words(ax)
+
+
+def _spread(x: np.ndarray) -> np.ndarray:
+    """Vertical offsets in [-0.38, 0.38] that place the points of one of 80 bins beside each other."""
+    low, high = x.min(), x.max()
+    bin = ((x - low) / (high - low or 1) * 80).astype(int)
+    order = np.lexsort((np.arange(len(x)), bin))
+    counts = np.bincount(bin)
+    starts = np.cumsum(counts) - counts
+    place = np.empty(len(x))
+    place[order] = np.arange(len(x)) - np.repeat(starts, counts)
+    side = np.where(place % 2 == 0, 1, -1) * np.ceil(place / 2)
+    return 0.38 * side / max(1, np.ceil(counts.max() / 2))
+
+
+def summary(
+    values: np.ndarray,
+    X: pd.DataFrame,
+    output: str = "probability of income > 50K",
+    ax: Axes | None = None,
+) -> Axes:
+    """One dot per row and feature: its Shapley value, coloured by the feature's own value.
+
+    values: (n, d) Shapley values of X's rows. The most important feature is on top. The colour is the
+    rank of the value in its column, so that one extreme value does not fade all others.
+
+    """
+    order = np.argsort(np.abs(values).mean(0), kind="stable")
+    ax = axes_or_new(ax, height=1.2 + 0.36 * len(order), width=7.5)
+    ranks = X.rank(pct=True).to_numpy()
+    for y, j in enumerate(order):
+        dots = ax.scatter(
+            values[:, j],
+            y + _spread(values[:, j]),
+            c=ranks[:, j],
+            cmap=LOW_HIGH,
+            s=7,
+            vmin=0,
+            vmax=1,
+            rasterized=True,
+        )
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_yticks(range(len(order)), X.columns[order])
+    ax.set_xlabel(f"Shapley value, {output}, n = {len(X)}")
+    bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], aspect=40, pad=0.02)
+    bar.ax.set_yticklabels(["low", "high"])
+    bar.set_label("value of the feature (rank)")
+    return words(ax)
+
+
+def dependence(
+    values: np.ndarray,
+    X: pd.DataFrame,
+    feature: str,
+    color_by: str | None = None,
+    output: str = "probability of income > 50K",
+    ax: Axes | None = None,
+) -> Axes:
+    """A feature's Shapley value against its own value, coloured by a second feature if one is given.
+
+    Parameters
+    ----------
+    values : array (n, d)
+        Shapley values of X's rows.
+    X : DataFrame (n, d)
+        The rows.
+    feature : str
+        The column on the x axis.
+    color_by : str, optional
+        The column whose ranks colour the dots.
+    output : str
+        What the values are measured in, for the label.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+
+    """
+    for name in filter(None, (feature, color_by)):
+        if name not in X.columns:
+            raise ValueError(f"There is no feature {name!r}; X has {list(X.columns)}.")
+    ax = axes_or_new(ax)
+    y = values[:, X.columns.get_loc(feature)]
+    if color_by is None:
+        ax.scatter(X[feature], y, s=9, color=NEUTRAL)
+    else:
+        c = X[color_by].rank(pct=True)
+        dots = ax.scatter(X[feature], y, s=9, c=c, cmap=LOW_HIGH, vmin=0, vmax=1)
+        bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], pad=0.02)
+        bar.ax.set_yticklabels(["low", "high"])
+        bar.set_label(f"{color_by} (rank)")
+    ax.axhline(0, color="black", lw=0.8)
+    ax.set_xlabel(feature)
+    ax.set_ylabel(f"Shapley value of {feature}\n({output})")
+    return words(ax)
+
+
+def decision(
+    attributions, highlight: Sequence[int] = (), output: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """The path of each row from the base value (bottom) to its prediction (top), one step per feature.
+
+    attributions: ``shapley.Attributions``. Features are added from the least important up, in the same
+    order for all rows. highlight: positions of rows that are drawn black and numbered; the others are
+    orange if they end above the base value, else blue and dashed.
+    """
+    order = np.argsort(np.abs(attributions.values).mean(0), kind="stable")
+    steps = attributions.values[:, order]
+    paths = attributions.base + np.cumsum(np.column_stack([np.zeros(len(steps)), steps]), axis=1)
+    ax = axes_or_new(ax, height=1.2 + 0.26 * len(order))
+    for i, path in enumerate(paths):
+        raised = path[-1] > attributions.base
+        ax.plot(
+            path,
+            range(len(path)),
+            lw=0.8,
+            alpha=0.5,
+            zorder=1,
+            ls="-" if raised else "--",
+            color=RAISES if raised else LOWERS,
+        )
+        if i in highlight:
+            ax.plot(path, range(len(path)), color="black", lw=1.8, zorder=3)
+            ax.annotate(
+                str(i),
+                (path[-1], len(path) - 1),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                fontsize=9,
+            )
+    ax.axvline(attributions.base, color=NEUTRAL, ls=":", lw=1)
+    ax.set_yticks(np.arange(len(order)) + 0.5, np.array(attributions.features)[order])
+    ax.set_ylim(0, len(order) + 0.6)
+    ax.set_xlabel(
+        f"{output or attributions.output}: from the base value {attributions.base:.3f} (dotted), "
+        f"n = {len(steps)}"
+    )
+    return words(ax)
+
+
+def attribution_heatmap(attributions, output: str | None = None, ax: Axes | None = None) -> Axes:
+    """Values as colours: one column per row, sorted by prediction, and one line per feature.
+
+    attributions: ``shapley.Attributions``. The colour scale ends at the 99th percentile of |value|.
+    The curve above shows the predictions.
+    """
+    rows = np.argsort(attributions.predictions, kind="stable")
+    order = np.argsort(-np.abs(attributions.values).mean(0), kind="stable")
+    values = attributions.values[np.ix_(rows, order)].T
+    limit = max(float(np.percentile(np.abs(values), 99)), 1e-12)
+    ax = axes_or_new(ax, height=1.8 + 0.22 * len(order))
+    drawn = ax.imshow(
+        values,
+        cmap=LOW_HIGH,
+        norm=TwoSlopeNorm(0, -limit, limit),
+        aspect="auto",
+        interpolation="nearest",
+    )
+    ax.set_yticks(range(len(order)), np.array(attributions.features)[order])
+    ax.set_xlabel(f"{len(rows)} rows, sorted by their prediction")
+    p = attributions.predictions[rows]
+    height = (p - p.min()) / (np.ptp(p) or 1)
+    ax.plot(range(len(rows)), -0.8 - 2 * height, color="black", lw=1.2, clip_on=False)
+    ax.annotate(
+        f"prediction, {p[0]:.2f} to {p[-1]:.2f}",
+        (0, -1.2),
+        fontsize=9,
+        annotation_clip=False,
+    )
+    ax.set_ylim(len(order) - 0.5, -3)
+    ax.spines["left"].set_visible(False)
+    bar = ax.figure.colorbar(drawn, ax=ax, pad=0.02, extend="both")
+    bar.set_label(f"Shapley value,\n{output or attributions.output}")
+    return words(ax)
