@@ -217,7 +217,9 @@ def test_the_top_list_reads_off_the_probabilities(cnn, coffee):
 
 
 def test_an_unknown_category_is_an_error_with_similar_ones(cnn):
-    with pytest.raises(ValueError, match="'expresso' is no category of .*; similar ones: espresso"):
+    with pytest.raises(
+        ValueError, match=r"'expresso' is no category of .*; similar ones: espresso"
+    ):
         cnn.target("expresso")
 
 

@@ -22,7 +22,7 @@ from xailab.checks import progress_file
 from xailab.course import notebooks
 from xailab.evaluate import baselines
 from xailab.hooks import record, spatial_layers
-from xailab.metrics import faithfulness
+from xailab.metrics import faithfulness, sanity
 
 # --- an exception at every step inside a model -------------------------------------------------
 
