@@ -124,17 +124,17 @@ def test_any_data_is_a_quiz_or_a_sentence(given_data):
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(junk)
 def test_any_object_is_taken_or_named_in_a_sentence(value):
-    for door in (
+    for entry in (
         images.as_rgb,
-        lambda v: validation.count("n", v),
-        lambda v: validation.floats("x", v),
-        validation.object_mask,
-        lambda v: validation.function("f", v, "len"),
+        lambda v: validation.check_int("n", v),
+        lambda v: validation.check_array("x", v),
+        validation.check_mask,
+        lambda v: validation.check_callable("f", v, "len"),
         lambda v: local_fit.check_settings(9, 2, v, None),
         report.lint,
     ):
         try:
-            door(value)
+            entry(value)
         except (ValueError, TypeError, FileNotFoundError) as error:
             one_sentence(error)
 
