@@ -35,7 +35,6 @@ predict = lambda X: network.predict_proba(X)[:, 1]
 background = X_train.sample(100, random_state=0)""",
     "over = widgets.threshold_overlay(views[0], {m: v[0] for m, v in h.items()}, mask)\nover",
     "box = image_widgets.cam_explorer(cnn, photos[0].image)\nwidgets.picker(box, method=None)",
-    "widgets.threshold_explorer(views[0], h['grad_cam'][0], mask)",
     "widgets.instance_explorer(predict, X_test.iloc[:500], background)",
     "widgets.what_if(predict, X_test.iloc[0], background, table.categories)",
     "widgets.background_slider(predict, X_test.iloc[0], X_train)",
@@ -51,7 +50,6 @@ widgets.panel(new_photo, place=ipw.IntSlider(max=7, continuous_update=False))"""
 # the panels in order, the slider that is moved (its place in the panel) and the key that is pressed
 # first (at the very left of lime_dial all weights are zero and all pictures the same)
 PANELS = [
-    ("threshold_explorer", 0, "Home"),
     ("instance_explorer, another row", 0, "Home"),
     ("what_if, another age", 0, "Home"),
     ("background_slider, from 1 row up", 0, "Home"),

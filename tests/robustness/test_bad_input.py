@@ -942,11 +942,6 @@ CASES = {
         V,
         "at least one map",
     ),
-    "threshold_explorer: mask cut": (
-        lambda r: widgets.threshold_explorer(r.image, r.heat, r.mask[:3]),
-        V,
-        "must have one shape",
-    ),
     "instance_explorer: no rows": (
         lambda r: widgets.instance_explorer(r.one, r.X[:0], r.X),
         V,

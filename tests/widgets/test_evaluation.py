@@ -1,4 +1,4 @@
-"""The panels of notebooks 6 and 7, driven to their ends without a browser."""
+"""The panels for maps of many pictures, at the ends of their controls, without a browser."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def views(rng):
     return [evaluate.View(f"p{i}", images[i], masks[i], 0, 1.0) for i in range(2)]
 
 
-def test_every_choice_of_the_localisation_explorer_says_its_numbers(views, rng):
+def test_every_choice_of_the_localisation_explorer_gives_its_numbers(views, rng):
     maps = {"a": rng.random((2, 12, 12)), "empty": np.zeros((2, 12, 12))}
     box = widgets.localisation_explorer(views, maps)
     box.controls["photo"].value, box.controls["method"].value = "p1", "a"
@@ -27,7 +27,7 @@ def test_every_choice_of_the_localisation_explorer_says_its_numbers(views, rng):
     assert "iou 0.00" in box.text
 
 
-def test_the_ladder_goes_down_to_its_last_rung(views, rng):
+def test_the_randomisation_goes_down_to_its_last_layer(views, rng):
     maps = {m: rng.random((3, 2, 12, 12)) for m in ("a", "b")}
     similarity = {m: np.array([[1, 1], [0.5, 0.25], [0, -0.125]]) for m in maps}
     cascade = metrics.Cascade(("as trained", "top", "stem"), maps, similarity)
@@ -35,5 +35,5 @@ def test_the_ladder_goes_down_to_its_last_rung(views, rng):
     assert "as trained" in box.text and "a 1.00, b 1.00" in box.text
     box.controls["picture"].value = 1
     box.controls["layer"].value = 2
-    assert "Randomised down to stem" in box.text and "a -0.12" in box.text
+    assert "Randomised down to layer stem" in box.text and "a -0.12" in box.text
     assert box.controls["layer"].max == 2 and box.controls["picture"].max == 1

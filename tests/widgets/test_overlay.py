@@ -1,4 +1,4 @@
-"""The threshold overlay in Python: what it sends is exact, what it says equals xailab.metrics."""
+"""The threshold overlay in Python: what it sends is exact, its text equals xailab.metrics."""
 
 import warnings
 import zlib
@@ -51,7 +51,7 @@ def test_what_is_sent_is_the_levels_the_mask_and_the_photo(parts):
     assert {len(p) for p in made.palettes.values()} == {303}
 
 
-def test_every_step_of_every_control_says_what_metrics_says(parts):
+def test_the_text_at_every_step_of_every_control_equals_metrics(parts):
     image, h, mask = parts
     made = widgets.threshold_overlay(image, {"one": h, "two": 1 - h}, mask)
     said = set()
@@ -64,8 +64,8 @@ def test_every_step_of_every_control_says_what_metrics_says(parts):
             assert made.readout.value == made.text == repr(made)
             said.add(made.text)
     assert len(said) == 200
-    for colours in made.controls["colours"].options:
-        made.controls["colours"].value = colours
+    for name in made.controls["colours"].options:
+        made.controls["colours"].value = name
 
 
 def test_an_empty_map_marks_nothing_and_scores_zero(parts):

@@ -1,4 +1,4 @@
-"""The picker shows what the panel would show, for every combination, and refuses what does not fit."""
+"""The picker shows what the panel shows, for every combination, and refuses what does not fit."""
 
 import io
 

@@ -1,7 +1,7 @@
-"""Every panel through the whole range of each of its controls: ends, steps, all choices.
+"""Every panel over the whole range of each of its controls: ends, steps, all choices.
 
-One control moves at a time, the others stay where they begin. At every stop the picture is a whole
-PNG, the readout says a sentence and nothing warns or raises.
+One control changes at a time, the others keep their first value. Each time the picture is a complete
+PNG, the readout holds a sentence and nothing warns or raises.
 """
 
 import gc
@@ -24,6 +24,7 @@ from PIL import Image
 
 from xailab import evaluate, metrics, models, shapley, widgets
 from xailab.plots import settings
+from xailab.widgets import evaluations
 from xailab.widgets import images as image_widgets
 
 D = 3
@@ -53,11 +54,11 @@ def reds(images):
     return np.stack([1 - share, share], 1)
 
 
-def _seen():
+def _views():
     return tuple(evaluate.View(name, PICTURE, MASK, 0, 1.0) for name in ("one", "two"))
 
 
-def _ladder():
+def _cascade():
     maps = {"m": np.stack([[HEAT, MASK], [1 - HEAT / HEAT.max(), MASK], [HEAT**2, MASK]])}
     return metrics.Cascade(
         ("as trained", "head", "stem"), maps, {"m": np.array([[1.0, 1.0], [-1.0, 0.2], [0.5, 0.3]])}
@@ -71,27 +72,22 @@ PANELS = {
     "what_if": lambda: widgets.what_if(predict, TABLE.iloc[0], TABLE, CATEGORIES),
     "background_slider": lambda: widgets.background_slider(predict, TABLE.iloc[0], TABLE),
     "lime_dial": lambda: widgets.lime_dial(predict_proba, TABLE.iloc[0], TABLE, ["c"], k=2),
-    "threshold_explorer": lambda: widgets.threshold_explorer(PICTURE, HEAT, MASK),
     "localisation_explorer": lambda: widgets.localisation_explorer(
-        _seen(), {"m": np.stack([HEAT, HEAT.T.reshape(32, 40)]), "n": np.stack([HEAT, HEAT])}
+        _views(), {"m": np.stack([HEAT, HEAT.T.reshape(32, 40)]), "n": np.stack([HEAT, HEAT])}
     ),
-    "randomisation_explorer": lambda: widgets.randomisation_explorer([PICTURE, PICTURE], _ladder()),
+    "randomisation_explorer": lambda: widgets.randomisation_explorer(
+        [PICTURE, PICTURE], _cascade()
+    ),
     "superpixel_explorer": lambda: image_widgets.superpixel_explorer(PHOTO),
     "lime_explorer": lambda: image_widgets.lime_explorer(reds, PHOTO, n=10),
 }
-ELSEWHERE = {
-    "panel",
-    "picker",
-    "threshold_overlay",
-    "cam_explorer",
-    "network_explorer",
-    "upload",
-    "layer_choices",
-}
+TESTED_BELOW_OR_ELSEWHERE = set(
+    "picker threshold_overlay cam_explorer network_explorer upload layer_choices".split()
+)
 
 
 def stops(control: ipw.Widget) -> list:
-    """Every value a hand can give the control, the ends first; every ninth of very long ranges."""
+    """Every value that a user can choose, the ends first; about nine values of long ranges."""
     if isinstance(control, ipw.Checkbox):
         return [not control.value, control.value]
     if isinstance(control, ipw.Text):
@@ -119,32 +115,33 @@ def check(box, before: str | None = None) -> None:
 def sweep(box) -> None:
     check(box)
     for name, control in box.controls.items():
-        start, said, views = control.value, set(), set()
+        start, texts, pictures = control.value, set(), set()
         for value in stops(control):
             control.value = value
             check(box)
-            said.add(box.text)
-            views.add(box.picture.value)
+            texts.add(box.text)
+            pictures.add(box.picture.value)
         control.value = start
         check(box)
-        if name == "colours":  # another look, the same words
-            assert len(said) == 1 and len(views) == len(stops(control))
+        if name == "colours":
+            # another picture, the same text
+            assert len(texts) == 1 and len(pictures) == len(stops(control))
         else:
-            assert len(said) > 1 or len(stops(control)) == 1, f"{name} changes nothing that is said"
+            assert len(texts) > 1 or len(stops(control)) == 1, f"{name} does not change the text"
 
 
 @pytest.mark.parametrize("name", PANELS)
-def test_a_panel_holds_over_the_whole_range_of_each_control(name):
+def test_a_panel_works_over_the_whole_range_of_each_control(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         sweep(PANELS[name]())
 
 
-def test_the_cam_panel_holds_for_every_method_layer_and_class(cnn, coffee):
+def test_the_cam_panel_works_for_every_method_layer_and_class(cnn, coffee):
     sweep(image_widgets.cam_explorer(cnn, coffee, classes=3))
 
 
-def test_a_network_is_chosen_from_a_list_and_brings_its_own_layers_and_classes(cnn, coffee):
+def test_a_chosen_network_has_its_own_layers_and_classes(cnn, coffee):
     net = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3, 2),
         torch.nn.ReLU(),
@@ -163,7 +160,7 @@ def test_a_network_is_chosen_from_a_list_and_brings_its_own_layers_and_classes(c
         image_widgets.network_explorer(coffee, {})
 
 
-def test_a_network_that_cannot_be_had_is_explained_in_the_note_and_the_old_one_stays(cnn, coffee):
+def test_a_network_that_cannot_be_loaded_is_explained_and_the_old_one_stays(cnn, coffee):
     views = []
 
     def broken():
@@ -181,7 +178,7 @@ def test_a_network_that_cannot_be_had_is_explained_in_the_note_and_the_old_one_s
     assert box.children[1].value == ""
 
 
-def test_networks_without_weights_are_named_with_the_way_to_bring_them(coffee, monkeypatch):
+def test_networks_without_weights_are_named_with_the_way_to_load_them(coffee, monkeypatch):
     ready = {"efficientnet_lite0": True, "vgg16": False, "resnet50": False}
     monkeypatch.setattr(models, "cnn_names", lambda: ready)
     box = image_widgets.network_explorer(coffee)
@@ -192,25 +189,22 @@ def test_networks_without_weights_are_named_with_the_way_to_bring_them(coffee, m
     )
 
 
-def test_no_factory_is_forgotten_here():
+def test_every_panel_is_tested():
     offered = {
         name
-        for module in (widgets, image_widgets)
+        for module in (widgets, evaluations, image_widgets)
         for name, thing in vars(module).items()
-        if inspect.isfunction(thing)
-        and thing.__module__ == module.__name__
-        and name[0] != "_"
-        and name != "colour_switch"
+        if inspect.isfunction(thing) and thing.__module__ == module.__name__ and name[0] != "_"
     }
-    assert offered == PANELS.keys() | ELSEWHERE
+    assert offered == PANELS.keys() | TESTED_BELOW_OR_ELSEWHERE
 
 
-def _grey(colour: str) -> float:
-    """How light a colour looks in print, 0 to 1."""
-    return float(to_rgb(colour) @ np.array([0.2126, 0.7152, 0.0722]))
+def _grey(color: str) -> float:
+    """How light a colour is in print, 0 to 1."""
+    return float(to_rgb(color) @ np.array([0.2126, 0.7152, 0.0722]))
 
 
-def test_every_panel_with_meaning_in_its_colours_has_the_switch_and_starts_safe():
+def test_every_panel_whose_colours_carry_meaning_has_the_switch():
     for name, make in PANELS.items():
         controls = make().controls
         assert ("colours" in controls) == (name != "superpixel_explorer"), name
@@ -239,7 +233,7 @@ def test_a_feature_called_colours_keeps_its_control():
     assert box.picture.value != before
 
 
-def test_figures_are_collected_young_and_the_collector_is_left_as_it_was():
+def test_figures_are_collected_at_once_and_the_collector_is_left_as_it_was():
     made = []
 
     def draw(n):
@@ -263,17 +257,7 @@ def test_figures_are_collected_young_and_the_collector_is_left_as_it_was():
         gc.enable()
 
 
-def test_what_the_threshold_panel_says_is_what_metrics_says():
-    box = widgets.threshold_explorer(PICTURE, HEAT, MASK)
-    for value in stops(box.controls["threshold"]):
-        box.controls["threshold"].value = value
-        for name, score in metrics.localisation(
-            HEAT, MASK, box.controls["threshold"].value
-        ).items():
-            assert f"{name} {score:.2f}" in box.text
-
-
-def test_what_the_row_panel_says_is_the_row_that_is_drawn():
+def test_the_text_of_the_row_panel_is_about_the_row_that_is_drawn():
     box = widgets.instance_explorer(predict, TABLE, TABLE[:4])
     for place in range(len(TABLE)):
         box.controls["row"].value = place
@@ -283,7 +267,7 @@ def test_what_the_row_panel_says_is_the_row_that_is_drawn():
         assert box.text == f"Row {TABLE.index[place]}. {row.describe()}"
 
 
-def test_a_row_that_is_not_there_is_named_and_the_next_choice_draws_again():
+def test_an_unknown_row_is_named_and_the_next_choice_draws_again():
     box = widgets.instance_explorer(predict, TABLE, TABLE[:4])
     box.controls["index"].value = "99"
     assert "no row '99'" in box.text
@@ -291,7 +275,7 @@ def test_a_row_that_is_not_there_is_named_and_the_next_choice_draws_again():
     assert box.text.startswith("Row 5.")
 
 
-def test_an_upload_that_is_no_picture_is_named_and_a_picture_is_used():
+def test_an_upload_that_is_not_a_picture_is_named_and_a_picture_is_used():
     box = image_widgets.upload(lambda image: ipw.Label(str(image.shape)))
 
     def file(name, content):

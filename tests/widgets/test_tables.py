@@ -1,4 +1,4 @@
-"""The readouts of the table sliders say what was chosen."""
+"""The readouts of the panels for tables give what was chosen."""
 
 import numpy as np
 import pandas as pd
@@ -35,14 +35,14 @@ def test_outcomes_narrow_the_rows(table):
     assert f"Row {table.index[yes & ~truth.to_numpy()][-1]}." in box.text
 
 
-def test_a_row_can_be_asked_for_by_its_label(table):
+def test_a_row_can_be_chosen_by_its_label(table):
     box = widgets.instance_explorer(predict, table, table[:5])
     box.controls["outcome"].value = "predicted yes"
     box.controls["index"].value = "117"
     assert "Row 117." in box.text
     assert box.controls["row"].value == 17
-    box.controls["index"].value = "nobody"
-    assert box.text == "X has no row 'nobody'; its first label is 100."
+    box.controls["index"].value = "none"
+    assert box.text == "X has no row 'none'; its first label is 100."
 
 
 def test_what_if_says_what_was_changed_and_from_what(table):

@@ -1,10 +1,12 @@
-"""Sliders over the rest of the package: each factory returns a VBox that a test can drive.
+"""Interactive panels: each function returns a VBox that a test can drive without a browser.
 
 box.controls: name -> the ipywidgets control. box.readout: an HTML widget whose text says what the
-picture shows. box.picture: the drawn PNG. Setting a control's value redraws at once; an error is
-shown in the readout as one sentence and raised, never swallowed. Where colours carry meaning, the
-control ``colours`` changes them and nothing else. ``threshold_overlay`` and ``picker`` live in the
-browser and need no kernel.
+picture shows. box.picture: the PNG. Setting a control's value redraws at once; an error is shown in
+the readout as one sentence and raised. Where colours carry meaning, the control ``colours`` changes
+them and nothing else. ``threshold_overlay`` and ``picker`` run in the browser and need no kernel.
+
+Panels for tables are here, those for maps of many pictures in ``evaluations``, for one picture in
+``images``.
 """
 
 from collections.abc import Callable
@@ -13,47 +15,21 @@ from functools import lru_cache
 import ipywidgets as ipw
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from .. import lime_tabular, metrics, plots, shapley, stability
+from .. import lime_tabular, plots, shapley, stability
 from .._utils.validation import check_int
-from ..plots.settings import COLORS, PALETTES
+from ..plots.settings import COLORS
+from .evaluations import localisation_explorer, randomisation_explorer
 from .overlay import ThresholdOverlay
-from .panels import Panel
+from .panels import Panel, color_switch, panel, slider
 from .prerendered import Picker, of_panel
 
 
-def panel(draw: Callable[..., tuple[Axes, str]], **controls: ipw.Widget) -> Panel:
-    """A panel of your own: ``draw`` takes the controls' values by name, returns Axes and a sentence.
-
-    Notebook 05.
-    """
-    return Panel(draw, controls)
-
-
-def _slider(kind, description: str, **settings) -> ipw.Widget:
-    return kind(
-        description=description,
-        continuous_update=False,
-        style={"description_width": "initial"},
-        layout=ipw.Layout(width="28em", max_width="98%"),
-        **settings,
-    )
-
-
-def colour_switch(choices: dict) -> ipw.Dropdown:
-    """The switch of the colours: ``settings.PALETTES`` for heat maps, ``settings.COLORS`` for signs."""
-    switch = _slider(ipw.Dropdown, "colours", options=list(choices), value=next(iter(choices)))
-    switch.add_class("xailab-colours")
-    return switch
-
-
 def picker(box: Panel, **choices) -> Picker:
-    """A panel's pictures made beforehand: alive without a kernel, on the pages of the site too.
+    """A panel whose pictures are drawn now: it works without a kernel, on the pages of the site too.
 
-    choices: control -> the values to offer, None for all options of a list; every combination is
-    drawn now, a modest number of them. box: any panel of this module or of ``image_widgets``.
-    Introduced in notebook 05.
+    box: any panel. choices: control -> the values to offer, None for all options of a list; every
+    combination is drawn, so there should be few.
     """
     return of_panel(box, **choices)
 
@@ -65,12 +41,22 @@ def instance_explorer(
     y: pd.Series | None = None,
     output: str = "probability of income > 50K",
 ) -> Panel:
-    """Pick a row by outcome, position or index label: its exact Shapley values as a waterfall.
+    """Choose a row by outcome, position or index label: its exact Shapley values as a waterfall.
 
-    predict: rows -> (n,). X: the rows to choose from. background: rows for "not known". y: the true
-    labels (bool), which add the model's mistakes to the outcomes. controls: outcome, row (position
-    among the rows of that outcome), index (a label of X). Introduced in notebook 03.
-    Raises ValueError for a table without rows.
+    controls: outcome, row (position among the rows of that outcome), index (a label of X), colours.
+
+    Parameters
+    ----------
+    predict : callable
+        DataFrame (n, d) -> (n,).
+    X : DataFrame (n, d)
+        The rows to choose from.
+    background : DataFrame (m, d)
+        The rows that stand for "not known".
+    y : Series of bool, optional
+        The true labels; they add the model's mistakes to the outcomes.
+    output : str
+        What the model returns, for the labels.
     """
     if not isinstance(X, pd.DataFrame) or not len(X):
         raise ValueError("X must be a DataFrame with one row at least to choose from.")
@@ -81,7 +67,7 @@ def instance_explorer(
         groups |= {"wrongly yes": yes & ~true, "wrongly no": ~yes & true}
     places = {name: np.flatnonzero(chosen) for name, chosen in groups.items() if chosen.any()}
     outcome = ipw.Dropdown(description="outcome", options=list(places))
-    row = _slider(ipw.IntSlider, "row", min=0, max=len(X) - 1)
+    row = slider(ipw.IntSlider, "row", min=0, max=len(X) - 1)
     index = ipw.Text(
         description="index",
         value=str(X.index[0]),
@@ -108,7 +94,7 @@ def instance_explorer(
         row.value = labels[change["new"]]
 
     outcome.observe(restart, names="value")
-    made = panel(draw, outcome=outcome, row=row, index=index, colours=colour_switch(COLORS))
+    made = panel(draw, outcome=outcome, row=row, index=index, colours=color_switch(COLORS))
     index.observe(jump, names="value")
     return made
 
@@ -120,13 +106,23 @@ def what_if(
     categories: dict[str, tuple[str, ...]] | None = None,
     output: str = "probability of income > 50K",
 ) -> Panel:
-    """Change the values of one row and see what the model, and its Shapley values, make of it.
+    """Change the values of one row and see how prediction and Shapley values change.
 
-    x: the row to start from. background: rows for "not known"; their range limits the sliders.
-    categories: feature -> names of its codes. controls: one for each feature, by its name.
-    The model answers for any combination, also for one that no person could have.
-    Introduced in notebook 03.
-    Raises TypeError when x is no row of a table.
+    The model answers for any combination, also for one that no person could have. controls: one per
+    feature, under its name, and colours ("colours of the figure" if a feature has that name).
+
+    Parameters
+    ----------
+    predict : callable
+        DataFrame (n, d) -> (n,).
+    x : Series (d,)
+        The row to start from.
+    background : DataFrame (m, d)
+        The rows that stand for "not known"; their range limits the sliders.
+    categories : dict, optional
+        feature -> names of its codes.
+    output : str
+        What the model returns, for the labels.
     """
     if not isinstance(x, pd.Series):
         raise TypeError(f"x must be a row of the table, as X.iloc[0], not {type(x).__name__}.")
@@ -143,7 +139,7 @@ def what_if(
             )
         else:
             low, high = min(background[feature].min(), value), max(background[feature].max(), value)
-            controls[feature] = _slider(
+            controls[feature] = slider(
                 ipw.FloatSlider, feature, min=low, max=high, value=value, step=1, readout_format="g"
             )
 
@@ -158,7 +154,7 @@ def what_if(
         return plots.waterfall(attribution, colors=COLORS[values[switch]]), text
 
     switch = "colours" if "colours" not in controls else "colours of the figure"
-    return Panel(draw, controls | {switch: colour_switch(COLORS)})
+    return Panel(draw, controls | {switch: color_switch(COLORS)})
 
 
 def background_slider(
@@ -168,9 +164,22 @@ def background_slider(
     output: str = "probability of income > 50K",
     largest: int = 500,
 ) -> Panel:
-    """Choose how many background rows, and which draw of them: base value and values move.
+    """Choose the number of background rows and their random draw: base value and values change.
 
-    X_train: the rows to draw the background from. controls: size, seed. Introduced in notebook 03.
+    controls: size, seed, colours.
+
+    Parameters
+    ----------
+    predict : callable
+        DataFrame (n, d) -> (n,).
+    x : Series (d,)
+        The row that is explained.
+    X_train : DataFrame (m, d)
+        The rows from which the background is drawn.
+    output : str
+        What the model returns, for the labels.
+    largest : int
+        The most background rows.
     """
 
     def draw(size: int, seed: int, colours: str):
@@ -182,9 +191,9 @@ def background_slider(
     largest = min(check_int("largest", largest), len(X_train))
     return panel(
         draw,
-        size=_slider(ipw.IntSlider, "background rows", min=1, max=largest, value=min(100, largest)),
-        seed=_slider(ipw.IntSlider, "draw", min=0, max=20),
-        colours=colour_switch(COLORS),
+        size=slider(ipw.IntSlider, "background rows", min=1, max=largest, value=min(100, largest)),
+        seed=slider(ipw.IntSlider, "draw", min=0, max=20),
+        colours=color_switch(COLORS),
     )
 
 
@@ -197,11 +206,28 @@ def lime_dial(
     target: int = 1,
     output: str = "probability of income > 50K",
 ) -> Panel:
-    """The stability dial: LIME again and again under settings of your choice, with a verdict.
+    """LIME repeated over seeds under chosen settings, with a verdict on its stability.
 
-    controls: n_samples, kernel_width, seeds (how many runs), k (features one would report),
-    bins (discretised or not). The readout gives R2, local against model prediction and the top-k
-    Jaccard index, and says when an explanation should not be reported. Introduced in notebook 02.
+    controls: n_samples, kernel_width, seeds (how many runs), k (features that one would report),
+    bins (discretised or not), colours. The readout gives R2, local and model prediction and the top-k
+    Jaccard index, and says when an explanation should not be reported.
+
+    Parameters
+    ----------
+    predict_proba : callable
+        DataFrame (n, d) -> (n, classes).
+    x : Series (d,)
+        The row that is explained.
+    X_train : DataFrame (m, d)
+        As in ``lime_tabular.explain``.
+    categorical : sequence of str
+        Columns that hold codes of categories.
+    k : int
+        Where the control k begins.
+    target : int
+        The class that is explained.
+    output : str
+        What the model returns, for the labels.
     """
     d = X_train.shape[1]
 
@@ -230,110 +256,23 @@ def lime_dial(
     sizes = [n for n in (50, 100, 200, 500, 1000, 2000, 5000, 10000) if n >= d + 2]
     return panel(
         draw,
-        n_samples=_slider(ipw.SelectionSlider, "samples", options=sizes, value=sizes[-2]),
-        kernel_width=_slider(
+        n_samples=slider(ipw.SelectionSlider, "samples", options=sizes, value=sizes[-2]),
+        kernel_width=slider(
             ipw.FloatLogSlider, "kernel width", min=-1, max=2, step=0.05, value=0.75 * np.sqrt(d)
         ),
-        seeds=_slider(ipw.IntSlider, "seeds", min=2, max=20, value=10),
-        k=_slider(ipw.IntSlider, "features to report", min=1, max=d, value=min(k, d)),
+        seeds=slider(ipw.IntSlider, "seeds", min=2, max=20, value=10),
+        k=slider(ipw.IntSlider, "features to report", min=1, max=d, value=min(k, d)),
         bins=ipw.Checkbox(description="quartile bins", value=True),
-        colours=colour_switch(COLORS),
-    )
-
-
-def threshold_explorer(image: np.ndarray, heatmap: np.ndarray, mask: np.ndarray) -> Panel:
-    """Slide the threshold that turns a heat map into a region, and watch the five metrics.
-
-    image: (H, W, 3) uint8. heatmap: (H, W) in [0, 1]. mask: (H, W) bool. Introduced in notebook 06.
-    """
-
-    def draw(threshold: float, colours: str):
-        scores = metrics.localisation(heatmap, mask, threshold)
-        numbers = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
-        marked = metrics.region(heatmap, threshold).mean()
-        text = f"Threshold {threshold:.2f}: {marked:.0%} of the picture is marked; {numbers}."
-        return plots.boxed(image, heatmap, mask, threshold, cmap=PALETTES[colours]), text
-
-    return panel(
-        draw,
-        threshold=_slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
-        colours=colour_switch(PALETTES),
+        colours=color_switch(COLORS),
     )
 
 
 def threshold_overlay(
     image: np.ndarray, heatmap: np.ndarray | dict[str, np.ndarray], mask: np.ndarray
 ) -> ThresholdOverlay:
-    """As ``threshold_explorer``, but drawn in the browser: it follows the finger and needs no kernel.
+    """Move the threshold that turns a heat map into a region, and read the five metrics.
 
-    heatmap: one map (H, W) or name -> map, which adds a choice of method. controls: threshold,
-    method, colours. The numbers are those of ``metrics``. Introduced in notebook 06.
+    Drawn in the browser: it needs no kernel. image: (H, W, 3) uint8. heatmap: (H, W) or name -> (H, W),
+    which adds a choice of method. mask: (H, W) bool. controls: threshold, method, colours.
     """
     return ThresholdOverlay(image, heatmap, mask)
-
-
-def localisation_explorer(views, maps: dict[str, np.ndarray]) -> Panel:
-    """Choose a photo and a method, slide the threshold: the overlay and the five metrics follow.
-
-    seen: views as ``evaluate.views`` gives them. maps: method -> (n, H, W). Notebook 06.
-    Raises ValueError without views or maps.
-    """
-    if not len(views) or not maps:
-        raise ValueError(
-            "There must be one view and one map at least; see evaluate.views and maps."
-        )
-    place = {view.name: i for i, view in enumerate(views)}
-
-    def draw(photo: str, method: str, threshold: float, colours: str):
-        view, h = views[place[photo]], maps[method][place[photo]]
-        numbers = metrics.localisation(h, view.mask, threshold)
-        said = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
-        title = f"{photo}, {method}, threshold {threshold:.2f}"
-        ax = plots.boxed(view.image, h, view.mask, threshold, title, cmap=PALETTES[colours])
-        return ax, f"{title}: {said}."
-
-    return panel(
-        draw,
-        photo=_slider(ipw.Dropdown, "photo", options=list(place)),
-        method=_slider(ipw.Dropdown, "method", options=list(maps)),
-        threshold=_slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
-        colours=colour_switch(PALETTES),
-    )
-
-
-def randomisation_explorer(images: list[np.ndarray], cascade) -> Panel:
-    """Slide down the cascading randomisation and watch which maps change with the network.
-
-    images: uint8 (H, W, 3), one for each map. cascade: a ``metrics.Cascade``. Notebook 07.
-    Raises ValueError for what is no cascade.
-    """
-    if not isinstance(cascade, metrics.Cascade) or not len(images):
-        raise ValueError(
-            "cascade must come from metrics.cascading_randomisation, and images hold its pictures."
-        )
-
-    def draw(picture: int, layer: int, colours: str):
-        methods, cmap = list(cascade.maps), PALETTES[colours]
-        axes = plots.grid(
-            {
-                "overlay": [
-                    plots.blend(images[picture], cascade.maps[m][layer, picture], cmap=cmap)
-                    for m in methods
-                ]
-            },
-            methods,
-            size=2.2,
-        )
-        alike = {m: cascade.similarity[m][layer, picture] for m in methods}
-        said = ", ".join(f"{m} {value:.2f}" for m, value in alike.items())
-        name = cascade.layers[layer]
-        where = "The network as trained" if layer == 0 else f"Randomised down to {name}"
-        text = f"Picture {picture}. {where}: rank correlation with the map as trained: {said}."
-        return axes[0, 0], text
-
-    return panel(
-        draw,
-        picture=_slider(ipw.IntSlider, "picture", min=0, max=len(images) - 1),
-        layer=_slider(ipw.IntSlider, "layer", min=0, max=len(cascade.layers) - 1),
-        colours=colour_switch(PALETTES),
-    )

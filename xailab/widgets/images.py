@@ -1,6 +1,6 @@
-"""Pickers and sliders for pictures: CAM methods and layers, superpixels, LIME, an upload button.
+"""Panels for one picture: CAM methods and layers, superpixels, LIME, an upload button.
 
-Panels as in ``widgets``: box.controls, box.readout and box.text, driven by a test without a browser.
+Each has controls, readout and text, as all panels of ``widgets``.
 """
 
 import html
@@ -14,8 +14,7 @@ from .. import cam, lime_image, models, plots
 from .._utils.validation import check_int, truncated
 from ..data.images import from_bytes
 from ..plots.settings import COLORS, PALETTES
-from . import Panel, _slider, colour_switch, panel
-from .panels import Box, sentence
+from .panels import Box, Panel, color_switch, dropdown, panel, sentence, slider
 
 METHOD_NAMES = {
     "cam": "CAM",
@@ -27,22 +26,10 @@ METHOD_NAMES = {
 }
 
 
-def _dropdown(description: str, options: list, value: object = None) -> ipw.Dropdown:
-    if value is None:  # ipywidgets would start without a choice
-        value = options[0][1] if isinstance(options[0], tuple) else options[0]
-    return ipw.Dropdown(
-        description=description,
-        options=options,
-        value=value,
-        layout=ipw.Layout(width="28em", max_width="98%"),
-        style={"description_width": "initial"},
-    )
-
-
 def layer_choices(layers: dict[str, tuple[int, int, int]]) -> list[tuple[str, str]]:
-    """(label, name) of every candidate layer, the label telling its output: "head: 1280 maps, 7 x 7".
+    """(label, name) of every candidate layer; the label gives its output: "head: 1280 maps, 7 x 7".
 
-    A part that returns the same shape as the layer around it is left out. Notebook 05.
+    A layer with the same shape as the one around it is left out.
     """
     return [
         (f"{name}: {k} maps, {h} x {w}", name)
@@ -54,12 +41,11 @@ def layer_choices(layers: dict[str, tuple[int, int, int]]) -> list[tuple[str, st
 def cam_explorer(
     cnn: models.CNN, image: np.ndarray, *, layer: str | None = None, classes: int = 5
 ) -> Panel:
-    """Pick a CAM method, a layer and one of the most probable classes; see the overlay at once.
+    """Choose a CAM method, a layer and one of the most probable classes; see the overlay.
 
-    image: what ``CNN.view`` takes. layer: where to begin, None for the last. controls: method,
-    layer, target. The readout names the score, the map's size and how much of the picture lies
-    above half of the maximum. Introduced in notebook 05.
-    Raises ValueError for an unknown layer.
+    image: what ``CNN.view`` takes. layer: where to begin, None for the last. classes: how many to
+    offer. controls: method, layer, target, colours. The readout names the score, the size of the map
+    and the share of the picture above half of the maximum.
     """
     view, x = cnn.view(image), cnn.preprocess(image)
     p = cnn.predict_proba([view])[0]
@@ -77,30 +63,28 @@ def cam_explorer(
         text = (
             f"{METHOD_NAMES[method]} of the logit of '{cnn.categories[target]}' (probability "
             f"{p[target]:.2f}) at {layer}, {k} maps of {height} x {width}: "
-            f"{marked if h.any() else 'the map is empty, nothing here speaks for the class'}."
+            f"{marked if h.any() else 'the map is empty, nothing here supports the class'}."
         )
         title = f"{METHOD_NAMES[method]}, {layer}"
         return plots.overlay(view, h, title, cmap=PALETTES[colours]), text
 
     return panel(
         draw,
-        method=_dropdown("method", [(METHOD_NAMES[m], m) for m in cam.METHODS if m != "cam"]),
-        layer=_dropdown("layer", layer_choices(shapes), layer or cnn.default_layer),
-        target=_dropdown("class", [(f"{cnn.categories[i]} {p[i]:.2f}", i) for i in best]),
-        colours=colour_switch(PALETTES),
+        method=dropdown("method", [(METHOD_NAMES[m], m) for m in cam.METHODS if m != "cam"]),
+        layer=dropdown("layer", layer_choices(shapes), layer or cnn.default_layer),
+        target=dropdown("class", [(f"{cnn.categories[i]} {p[i]:.2f}", i) for i in best]),
+        colours=color_switch(PALETTES),
     )
 
 
 def network_explorer(
     image: np.ndarray, networks: dict[str, Callable[[], models.CNN]] | None = None
 ) -> ipw.VBox:
-    """``cam_explorer`` with a list of networks in front of it.
+    """``cam_explorer`` with a list of networks above it.
 
     networks: name -> function that makes the CNN, called when it is chosen; None lists those of
-    ``models.cnn_names()`` whose weights are on this computer, and the note names the others, or says
-    why a network cannot be had.
-    controls: network and those of the explorer; readout is the explorer's. Raises ValueError for an
-    empty dict. Introduced in notebook 05.
+    ``models.cnn_names()`` whose weights are on this computer. A note names the others, or says why a
+    network could not be loaded. controls: network and those of the explorer, whose readout it has.
     """
     absent = [] if networks else [name for name, here in models.cnn_names().items() if not here]
     if networks is None:
@@ -115,7 +99,7 @@ def network_explorer(
         if absent
         else ""
     )
-    choice, note, box = _dropdown("network", list(networks)), ipw.HTML(listed), Box()
+    choice, note, box = dropdown("network", list(networks)), ipw.HTML(listed), Box()
 
     def show(_change=None) -> None:
         box.add_class("xailab-busy")
@@ -137,10 +121,10 @@ def network_explorer(
 
 
 def superpixel_explorer(image: np.ndarray, n: int = 50) -> Panel:
-    """Slide the number of superpixels and pick the segmentation; no model is asked.
+    """Choose the segmentation and the number of superpixels; no model is used.
 
-    image: uint8 (H, W, 3). controls: method, n. The readout counts the superpixels and tells how
-    many possible maskings they have. Introduced in notebook 04.
+    image: uint8 (H, W, 3). n: where the number begins. controls: method, n. The readout gives the
+    number of superpixels and of their possible maskings.
     """
     cut = lru_cache(maxsize=64)(lambda method, n: lime_image.superpixels(image, method, n))
 
@@ -156,8 +140,8 @@ def superpixel_explorer(image: np.ndarray, n: int = 50) -> Panel:
 
     return panel(
         draw,
-        method=_dropdown("segmentation", list(lime_image.SEGMENTATIONS)),
-        n=_slider(ipw.IntSlider, "superpixels wanted", min=5, max=150, step=5, value=n),
+        method=dropdown("segmentation", list(lime_image.SEGMENTATIONS)),
+        n=slider(ipw.IntSlider, "superpixels wanted", min=5, max=150, step=5, value=n),
     )
 
 
@@ -170,11 +154,24 @@ def lime_explorer(
     n_samples: int = 100,
     seed: int = 0,
 ) -> Panel:
-    """LIME for one image under five controls: segmentation, superpixels, samples, fill, how many to show.
+    """LIME for one image, with its settings as controls.
 
-    Moving a control asks the model again (n_samples images), unless that setting was seen before;
-    ``top`` only draws again. The readout tells the model calls, R2 and the strongest superpixel.
-    controls: method, n, samples, hide, top. Introduced in notebook 04.
+    A new setting asks the model again; ``top`` only draws again. The readout gives the number of
+    model calls, R2 and the strongest superpixel. controls: method (segmentation), n (superpixels),
+    samples, hide, top (how many to show), colours.
+
+    Parameters
+    ----------
+    predict_proba : callable
+        Images -> (n, classes).
+    image : array (H, W, 3), uint8
+        The picture that is explained.
+    target : int, optional
+        The class, None for the most probable one.
+    n, n_samples : int
+        Where the controls begin.
+    seed : int
+        Of the samples.
     """
     known: dict[tuple, lime_image.SuperpixelModel] = {}
 
@@ -203,20 +200,20 @@ def lime_explorer(
 
     return panel(
         draw,
-        method=_dropdown("segmentation", list(lime_image.SEGMENTATIONS)),
-        n=_slider(ipw.IntSlider, "superpixels wanted", min=5, max=100, step=5, value=n),
-        samples=_slider(ipw.IntSlider, "samples", min=50, max=1000, step=50, value=n_samples),
-        hide=_dropdown("hidden ones are", list(lime_image.FILLS)),
-        top=_slider(ipw.IntSlider, "how many to show", min=1, max=20, value=8),
-        colours=colour_switch(COLORS),
+        method=dropdown("segmentation", list(lime_image.SEGMENTATIONS)),
+        n=slider(ipw.IntSlider, "superpixels wanted", min=5, max=100, step=5, value=n),
+        samples=slider(ipw.IntSlider, "samples", min=50, max=1000, step=50, value=n_samples),
+        hide=dropdown("hidden ones are", list(lime_image.FILLS)),
+        top=slider(ipw.IntSlider, "how many to show", min=1, max=20, value=8),
+        colours=color_switch(COLORS),
     )
 
 
 def upload(use: Callable[[np.ndarray], ipw.Widget]) -> ipw.VBox:
     """A button for a picture of your own; ``use(image)`` makes the widget that is shown for it.
 
-    image: uint8 (H, W, 3), upright. A file that is no image is named in the readout and raises
-    ValueError. controls: file. The picture stays on this computer. Introduced in notebook 05.
+    image: uint8 (H, W, 3), upright. A file that is not an image is named in the readout, and a
+    ValueError is raised. controls: file. The picture stays on this computer.
     """
     button = ipw.FileUpload(accept="image/*", multiple=False, description="a picture of yours")
     readout = ipw.HTML("No picture chosen yet.")

@@ -1,8 +1,8 @@
 """The threshold overlay: a slider whose picture and numbers are made in the browser.
 
-It needs no kernel once it is drawn, so it lives in static pages too. What the browser says equals
-what ``metrics`` says: Python sends for every pixel the number of slider steps at which it is marked,
-and the browser only counts.
+It needs no kernel once it is shown, so it also works in static pages. Its numbers equal those of
+``metrics``: Python sends for every pixel the number of slider steps at which it is marked, and the
+browser only counts.
 """
 
 import io
@@ -23,10 +23,10 @@ THRESHOLDS = np.arange(1, STEPS + 1) / STEPS
 
 
 def levels(heatmap: np.ndarray) -> np.ndarray:
-    """(H, W) uint8: at how many of the thresholds 0.01, 0.02 ... 1 a pixel belongs to the region.
+    """(H, W) uint8: at how many of the thresholds 0.01, 0.02, ..., 1 a pixel belongs to the region.
 
     ``levels(h) >= k`` equals ``metrics.region(h, k / 100)`` for k from 1 to 100; zero everywhere for
-    an all-zero map. heatmap: (H, W), finite, >= 0. Introduced in notebook 06.
+    an all-zero map. heatmap: (H, W), finite, >= 0.
     """
     h = np.asarray(heatmap, dtype=float)
     if not metrics.region(h, 1.0).any():
@@ -35,10 +35,7 @@ def levels(heatmap: np.ndarray) -> np.ndarray:
 
 
 class Handle:
-    """One control of the overlay by the names ipywidgets uses: value, options or min, max, step.
-
-    Notebook 06.
-    """
+    """One control with the attributes of an ipywidgets control: value, options or min, max, step."""
 
     def __init__(self, owner: traitlets.HasTraits, name: str, **settings):
         self._owner, self._name = owner, name
@@ -46,7 +43,7 @@ class Handle:
 
     @property
     def value(self):
-        """What the control is set to; setting it draws."""
+        """The value; setting it draws."""
         return getattr(self._owner, self._name)
 
     @value.setter
@@ -55,19 +52,16 @@ class Handle:
 
 
 class Spoken(anywidget.AnyWidget):
-    """A widget drawn by the browser whose ``text`` says what it shows; it is its readout and its repr.
-
-    Notebook 06.
-    """
+    """A widget drawn by the browser, with a text equivalent that is its readout and its repr."""
 
     @property
     def text(self) -> str:
-        """What the picture shows, word for word what the page says."""
+        """What the picture shows, word for word as on the page."""
         raise NotImplementedError
 
     @property
     def readout(self) -> Handle:
-        """``readout.value``: the text, as a panel's readout has it."""
+        """``readout.value`` is the text, as in a panel."""
         return Handle(self, "text")
 
     def __repr__(self) -> str:
@@ -82,9 +76,8 @@ class ThresholdOverlay(Spoken):
     """A photo, one or several heat maps and the object's mask under one threshold slider.
 
     image: (H, W, 3) uint8. heatmap: (H, W) >= 0, or name -> such maps. mask: (H, W) bool, not empty.
-    threshold, method and colours are traits that both sides can set. text: what the picture shows,
-    word for word what the page says. controls: threshold, method, colours. Raises ValueError when
-    shapes differ or the mask is empty. Introduced in notebook 06.
+    threshold, method and colours are traits that Python and the page can set. text: what the picture
+    shows, word for word as on the page. controls: threshold, method, colours.
     """
 
     _esm = static("dom.js") + static("overlay.js")
@@ -158,7 +151,7 @@ class ThresholdOverlay(Spoken):
 
     @property
     def text(self) -> str:
-        """What the page says, computed by ``metrics`` from the heat map itself."""
+        """The page's text, computed by ``metrics`` from the heat map itself."""
         h = self.heatmaps[self.method]
         scores = metrics.localisation(h, self.on_object, self.threshold)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
@@ -170,7 +163,7 @@ class ThresholdOverlay(Spoken):
 
 
 def _grey_jpeg(image: np.ndarray) -> bytes:
-    """The picture in grey and a little darker, as ``plots.blend`` has it under a heat map."""
+    """The picture in grey and a little darker, as in ``plots.blend`` under a heat map."""
     buffer = io.BytesIO()
     grey = (image.mean(2, keepdims=True) * 0.8).astype(np.uint8)
     Image.fromarray(np.repeat(grey, 3, axis=2)).save(buffer, "JPEG", quality=88)
@@ -178,7 +171,7 @@ def _grey_jpeg(image: np.ndarray) -> bytes:
 
 
 def _palettes() -> dict[str, bytes]:
-    """name -> red, green, blue of the levels 0 to 100; the dark start, unseen on a photo, left out."""
+    """name -> red, green, blue of the levels 0 to 100, without the dark start of the colour map."""
     place = 0.25 + 0.75 * np.arange(STEPS + 1) / STEPS
     return {
         name: (plt.get_cmap(map_)(place)[:, :3] * 255).round().astype(np.uint8).tobytes()

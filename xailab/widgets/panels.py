@@ -1,7 +1,7 @@
-"""The panel all recomputing sliders are made of: controls, a picture, a sentence that says the same.
+"""The panel: controls, a picture that is computed again at every change, and its text equivalent.
 
 A value set in a cell is drawn at once, so that an error stops the cell. A value that comes from the
-page waits a moment: while somebody drags on, only the newest value is drawn.
+page waits a moment: while a slider is being dragged, only the newest value is drawn.
 """
 
 import asyncio
@@ -22,7 +22,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 STATIC = Path(__file__).parent / "static"
-DELAY = 0.01  # seconds: messages that wait already are read before anything is drawn
+# seconds, in which messages that are already waiting are read before anything is drawn
+DELAY = 0.01
+# of every control: a description of any length beside it
+_WIDE = {
+    "style": {"description_width": "initial"},
+    "layout": {"width": "28em", "max_width": "98%"},
+}
 
 
 def static(name: str) -> str:
@@ -31,16 +37,17 @@ def static(name: str) -> str:
 
 
 def style_sheet() -> str:
-    """The CSS that all sliders share, in notebooks and on pages."""
+    """The CSS that all widgets share, in notebooks and on pages."""
     return static("panels.css")
 
 
 @contextmanager
 def _tidy() -> Iterator[None]:
-    """Collect a figure's remains while they are young.
+    """Garbage-collect a figure right after it is drawn.
 
-    A figure is a web of references. Left alone, twenty of them grow old together, and then Python
-    goes through every object of the kernel: a pause of a quarter of a second in one move.
+    A figure is full of reference cycles. Without this, some twenty of them reach the oldest
+    generation together, and then Python goes through every object of the kernel: a pause of a quarter
+    of a second.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -53,7 +60,7 @@ def _tidy() -> Iterator[None]:
 
 
 def _png(ax: Axes) -> bytes:
-    """The figure as PNG; drawn once, where savefig would go through it twice."""
+    """The figure as PNG; drawn once, where savefig would draw it twice."""
     figure = ax.figure
     figure.set_dpi(90)
     canvas = FigureCanvasAgg(figure)
@@ -66,7 +73,7 @@ def _png(ax: Axes) -> bytes:
 
 
 def _from_page() -> bool:
-    """Is the kernel answering a message of the page just now, and not running a cell?"""
+    """Is the kernel answering a message of the page, and not running a cell?"""
     kernel = getattr(get_ipython(), "kernel", None)
     parent = kernel.get_parent() if kernel else {}
     return parent.get("header", {}).get("msg_type") == "comm_msg"
@@ -78,7 +85,7 @@ def sentence(error: Exception) -> str:
 
 
 class Box(ipw.VBox):
-    """A box of widgets whose text equivalent is what its readout says."""
+    """A box of widgets whose text equivalent is that of its readout."""
 
     readout: ipw.HTML
 
@@ -92,9 +99,9 @@ class Box(ipw.VBox):
 class Panel(ipw.VBox):
     """Controls above a picture above a readout; its repr is the readout's text.
 
-    draw: the controls' values by name -> Axes and the sentence that tells what the figure shows.
-    Between a change on the page and its picture the panel carries the class xailab-busy, which the
-    style sheet shows after 0.3 seconds. An error of ``draw`` stands in the readout and is raised.
+    draw: the controls' values by name -> Axes and the sentence that says what the figure shows.
+    Between a change on the page and its picture the panel has the CSS class xailab-busy, which becomes
+    visible after 0.3 seconds. An error of ``draw`` is shown in the readout and raised.
     """
 
     def __init__(self, draw: Callable[..., tuple[Axes, str]], controls: dict[str, ipw.Widget]):
@@ -121,7 +128,7 @@ class Panel(ipw.VBox):
         self._waiting = asyncio.get_running_loop().call_later(DELAY, self._redraw)
 
     def _forget(self) -> None:
-        """No drawing waits any more."""
+        """Cancel a drawing that is still waiting."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
@@ -141,9 +148,9 @@ class Panel(ipw.VBox):
         self._drawn = values
 
     def shown(self, **values) -> tuple[bytes, str]:
-        """Picture (PNG) and sentence for these values; a control without one counts as it stands.
+        """Picture (PNG) and sentence for these values; the other controls keep their values.
 
-        The panel itself does not change: ``picker.of_panel`` gathers its pictures this way.
+        The panel itself does not change.
         """
         now = {name: control.value for name, control in self.controls.items()}
         with _tidy():
@@ -154,7 +161,7 @@ class Panel(ipw.VBox):
         return _png(ax), text
 
     def _say(self, text: str, error: bool = False) -> None:
-        """Show ``text`` instead of a drawing that waits; the next change draws again."""
+        """Show ``text`` and cancel a drawing that is waiting; the next change draws again."""
         self._drawn = None
         self.text = text
         kind = "class='xailab-readout xailab-error' role='alert'"
@@ -167,5 +174,29 @@ class Panel(ipw.VBox):
         return self.text
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
-        # the whole readout, which ipywidgets would cut after 110 characters
+        # the complete readout, which ipywidgets would cut after 110 characters
         return super()._repr_mimebundle_(**kwargs) | {"text/plain": self.text}
+
+
+def panel(draw: Callable[..., tuple[Axes, str]], **controls: ipw.Widget) -> Panel:
+    """A panel of your own: ``draw`` takes the controls' values by name, returns Axes and a sentence."""
+    return Panel(draw, controls)
+
+
+def slider(kind: type[ipw.Widget], description: str, **settings) -> ipw.Widget:
+    """A slider of this kind, as wide as the other controls; it reports a value when it is released."""
+    return kind(description=description, continuous_update=False, **_WIDE, **settings)
+
+
+def dropdown(description: str, options: list, value: object = None) -> ipw.Dropdown:
+    """A list of options, each a value or (label, value); it starts with ``value`` or the first."""
+    if value is None:
+        value = options[0][1] if isinstance(options[0], tuple) else options[0]
+    return ipw.Dropdown(description=description, options=options, value=value, **_WIDE)
+
+
+def color_switch(choices: dict) -> ipw.Dropdown:
+    """The choice of colours: ``settings.PALETTES`` for heat maps, ``settings.COLORS`` for signs."""
+    switch = dropdown("colours", list(choices))
+    switch.add_class("xailab-colours")
+    return switch

@@ -1,8 +1,7 @@
-"""The picker: a panel's pictures made beforehand, chosen in the browser.
+"""The picker: pictures of a panel drawn beforehand, chosen in the browser.
 
-A panel asks the kernel at every move. A picker carries a modest set of its pictures and sentences,
-so it is alive where there is no kernel: in the pages of the site. What it shows is what the panel
-would show.
+A panel asks the kernel at every change. A picker holds a set of its pictures and sentences, so it also
+works where there is no kernel: on the pages of the site. It shows what the panel would show.
 """
 
 import io
@@ -15,18 +14,17 @@ from PIL import Image
 from .overlay import Handle, Spoken
 from .panels import Panel, static
 
+# bytes that the pictures of a picker may have together, so that a page stays below a megabyte
 LARGEST = 700_000
-"""Bytes that a picker's pictures may have together, so that a page stays below a megabyte."""
 
 
 class Picker(Spoken):
     """Pictures and their sentences, one for every combination of the choices.
 
-    names: what can be chosen, in order. pictures: one label a name -> picture as bytes (PNG, JPEG).
+    names: what can be chosen, in order. pictures: (one label per name) -> picture as bytes (PNG, JPEG).
     says: the same keys -> the sentence. sliding: the names whose labels lie on a slider; the others
-    are lists. chosen: the trait {name: label} that both sides can set; text: the sentence that is
-    shown. controls: a handle for each name. Raises ValueError when a combination is missing or the
-    pictures are too large together. Introduced in notebook 05.
+    are lists. chosen: the trait {name: label} that Python and the page can set; text: the sentence
+    that is shown. controls: one handle per name.
     """
 
     _esm = static("dom.js") + static("picker.js")
@@ -104,7 +102,7 @@ class Picker(Spoken):
 
 
 class Choice(Handle):
-    """One choice of a picker by the names ipywidgets uses: value and options."""
+    """One choice of a picker with the attributes of an ipywidgets control: value and options."""
 
     _owner: Picker
 
@@ -118,11 +116,10 @@ class Choice(Handle):
 
 
 def of_panel(panel: Panel, **choices: Iterable | None) -> Picker:
-    """What ``panel`` shows for all combinations of some of its controls' values, to choose from.
+    """What ``panel`` shows for all combinations of values of some of its controls, to choose from.
 
     choices: control -> the values to offer, None for all options of a list. The other controls stay
-    as they are. A slider of the panel is a slider of the picker. Raises ValueError for a name that
-    the panel does not have. Introduced in notebook 05.
+    as they are. A slider of the panel becomes a slider of the picker.
     """
     offered, sliding = [], []
     for name, values in choices.items():

@@ -1,4 +1,4 @@
-// What the widgets drawn by the browser share; Python puts it in front of each of them.
+// What the widgets drawn by the browser share; Python puts this file before each of theirs.
 
 function element(tag, attributes, ...children) {
   const made = document.createElement(tag);
@@ -7,7 +7,7 @@ function element(tag, attributes, ...children) {
   return made;
 }
 
-// JupyterLab would take the arrow keys for itself
+// otherwise JupyterLab would handle the arrow keys
 const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
 // each kind of widget runs its own copy of this file, and a page may hold them all
 const COPY = Math.random().toString(36).slice(2);

@@ -1,6 +1,6 @@
-// The picker: pictures made beforehand, with the sentence of each; choosing needs no kernel.
+// The picker: pictures drawn beforehand, each with its sentence; choosing needs no kernel.
 
-// the place of a choice in the list of pictures, the last name changing fastest
+// the position of a choice in the list of pictures, in which the last name changes fastest
 function placeOf(chosen, names, labels) {
   return names.reduce((sum, name, i) => sum * labels[i].length + labels[i].indexOf(chosen[name]), 0);
 }

@@ -1,8 +1,9 @@
 // The quiz: questions and reasons are all here, so it marks itself without a kernel.
 //
-// Text of the questions goes into the page as text, never as markup.
+// The text of the questions goes into the page as text, never as markup.
 
-const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" }; // JupyterLab would take them for itself
+// otherwise JupyterLab would handle these keys
+const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
 let made = 0;
 
 function element(tag, attributes, ...children) {
@@ -35,7 +36,8 @@ function render({ model, el }) {
         said,
       ),
     );
-    form.addEventListener("change", () => say(said, "")); // the old verdict is not about the new choice
+    // the old verdict is not about the new choice
+    form.addEventListener("change", () => say(said, ""));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const option = radios.findIndex((radio) => radio.checked);
@@ -70,7 +72,7 @@ function render({ model, el }) {
     draw();
   }
 
-  // only questions whose answer is new: a choice not yet checked elsewhere stays as it is
+  // only questions with a new answer: choices in other questions that are not yet checked stay
   const drawn = questions.map(() => undefined);
   function draw() {
     const answers = model.get("answers");
