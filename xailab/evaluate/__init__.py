@@ -205,8 +205,16 @@ def grid_game(
 ) -> dict[str, np.ndarray]:
     """The grid pointing game: method -> (4 n,), the share of heat in the cell of the target class.
 
-    n pictures of 2 x 2 views of four classes; each class is the target once. Chance is 1/4. The
-    network must take pictures of any size. Bohle et al. 2021.
+    Each picture shows 2 x 2 views of four classes; each class is the target once. Chance is 1/4.
+    Bohle et al. 2021.
+
+    Parameters
+    ----------
+    cnn : a CNN whose network takes pictures of any size
+    views : what ``views()`` returns, of four classes at least
+    methods : names out of ``cam.METHODS``
+    n : how many pictures
+    seed : of the choice of views
     """
     shares: dict[str, list[float]] = {method: [] for method in methods}
     for four in grid_quartets([view.target for view in views], n, seed):
