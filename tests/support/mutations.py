@@ -31,11 +31,20 @@ TARGETS = {
         "tests/cam",
     ),
     "cam.ablation": ("ablated_scores gap_linear_head", "tests/cam/test_ablation.py"),
-    "local_fit": ("exponential_kernel fit fit_strongest strongest", "tests/lime"),
-    "lime_tabular": ("perturb quartiles encode explain", "tests/lime"),
-    "lime_image": ("draw_masks apply_mask hidden", "tests/lime"),
-    "lime_text": ("draw explain", "tests/lime"),
-    "shapley": ("exact kernel sampling", "tests/shapley"),
+    "local_fit": (
+        "exponential_kernel cosine_distance fit r_squared fit_strongest strongest",
+        "tests/lime",
+    ),
+    "lime_tabular": ("explain", "tests/lime"),
+    "lime_tabular.neighbourhood": ("perturb encode", "tests/lime"),
+    "lime_image.perturbation": ("draw_masks hidden", "tests/lime"),
+    "lime_text": ("draw", "tests/lime"),
+    "shapley.game": ("values", "tests/shapley"),
+    "shapley.exact_values": ("shapley_weights exact", "tests/shapley"),
+    "shapley.estimates": (
+        "kernel _coalitions kernel_weight constrained_fit sampling",
+        "tests/shapley",
+    ),
     "integrated_gradients": ("quadrature explain", "tests/test_integrated_gradients.py"),
     "metrics.overlap": (
         "region iou precision recall f1 saliency_score threshold_curve best_threshold "

@@ -27,7 +27,24 @@ def closest_linear(
 
     L2, sqrt(sum (dx / scale)^2): dx = (threshold - score) scale^2 w / sum(scale^2 w^2), all features
     move. L1, sum |dx / scale|: only the feature with the largest |w scale| moves.
-    w, x, scale: (d,).
+
+    Parameters
+    ----------
+    w, intercept : (d,) and float
+        Of the linear score.
+    x : (d,)
+        The row.
+    threshold : float
+        The score to reach.
+    scale : (d,)
+        The unit of each feature's cost.
+    norm : "L1" or "L2"
+        How the costs are added up.
+
+    Returns
+    -------
+    (d,) array
+        The row that reaches the threshold at the smallest cost.
 
     >>> closest_linear([1, 3], 0, [0, 0], 3, [1, 1], norm="L1").tolist()
     [0.0, 1.0]
