@@ -150,7 +150,7 @@ def test_a_failed_write_leaves_the_old_notebook(tmp_path, monkeypatch):
     def fail(*_args, **_kwargs):
         raise OSError("no space left")
 
-    monkeypatch.setattr(notebooks.nbformat, "write", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="no space left"):
         notebooks.write(_small(nbformat.v4.new_markdown_cell("new")), path)
     assert nbformat.read(path, as_version=4).cells[0].source == "old"
