@@ -73,7 +73,8 @@ def test_ties_are_broken_at_random_by_the_seed():
     runs = [metrics.deletion(Sum(), x, flat, steps=8, seed=s, **LINEAR).scores for s in (0, 0, 1)]
     assert np.array_equal(runs[0], runs[1]) and not np.array_equal(runs[0], runs[2])
     straight = metrics.deletion(Sum(), x, -np.arange(64.0).reshape(8, 8), steps=8, **LINEAR).scores
-    assert not np.array_equal(runs[0], straight)  # row by row would favour the top of the picture
+    # row by row would favour the top of the picture
+    assert not np.array_equal(runs[0], straight)
 
 
 def test_scores_are_probabilities_of_the_target_unless_logits_are_asked_for(four):

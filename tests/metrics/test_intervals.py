@@ -55,7 +55,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(rng):
     for i in range(200):
         found = metrics.bootstrap_interval(rng.normal(3, 1, 40), 0.9, seed=i, n_resamples=500)
         covered += found.low <= 3 <= found.high
-    assert 165 <= covered <= 192  # 180 expected, 4.2 the standard deviation
+    # 180 expected, with a standard deviation of 4.2
+    assert 165 <= covered <= 192
 
 
 def test_the_interval_is_the_same_for_the_same_seed_and_reads_as_a_sentence(rng):

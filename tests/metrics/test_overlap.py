@@ -142,14 +142,16 @@ def test_recall_never_grows_with_the_threshold(heatmap, mask, pair):
 
 @given(maps, masks, thresholds, st.integers(-20, 20))
 def test_the_unit_of_the_map_does_not_matter(heatmap, mask, threshold, power):
-    scaled = heatmap * 2.0**power  # a power of two, so that equality is exact
+    # a power of two, so that equality is exact
+    scaled = heatmap * 2.0**power
     expected = metrics.localisation(heatmap, mask, threshold)
     assert metrics.localisation(scaled, mask, threshold) == expected
 
 
 @given(maps, masks, st.floats(1e-6, 1e6))
 def test_scaling_by_any_constant_changes_nothing_between_the_values(heatmap, mask, factor):
-    threshold = 0.513  # times 1 to 8 never a whole number
+    # times 1 to 8 never a whole number
+    threshold = 0.513
     assume(heatmap.max() > 0)
     for metric in OVERLAPS:
         assert metric(heatmap * factor, mask, threshold) == metric(heatmap, mask, threshold)

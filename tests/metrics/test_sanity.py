@@ -12,7 +12,8 @@ from xailab.metrics import sanity
 
 
 def test_map_similarity_is_spearmans_rank_correlation(rng):
-    a, b = rng.integers(0, 9, (2, 12, 14))  # many ties
+    # many ties
+    a, b = rng.integers(0, 9, (2, 12, 14))
     assert metrics.map_similarity(a, b) == pytest.approx(spearmanr(a.ravel(), b.ravel())[0])
     assert metrics.map_similarity(a, np.exp(a)) == pytest.approx(1)
     assert metrics.map_similarity(a, -a) == pytest.approx(-1)

@@ -119,7 +119,8 @@ def test_the_newest_of_many_requests_wins(page):
     page.settle(_says(page, "n is 70."))
     drawn = page.run("print(drawn)")
     assert drawn.strip().endswith("70]")
-    assert len(drawn.split(",")) <= 5  # not one drawing for each of the 21 requests
+    # not one drawing for each of the 21 requests
+    assert len(drawn.split(",")) <= 5
     page.settle(lambda: "xailab-busy" not in page.states[panel]["_dom_classes"])
 
 
