@@ -126,7 +126,7 @@ def test_panels_and_overlay_follow_the_hand(small, page):
         handle.press("ArrowRight", no_wait_after=True)
     page.get_by_text("n 66, kind b, flag True.").wait_for(timeout=20_000)
 
-    # an error is one sentence, and the next choice mends it
+    # an error is one sentence, and the next choice clears it
     kind = panel.locator("select").first
     kind.select_option("bad")
     panel.locator(".xailab-error").wait_for(timeout=20_000)

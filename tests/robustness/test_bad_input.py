@@ -1,4 +1,4 @@
-"""The bad-input table: what each door answers to what it cannot use, and that it leaves nothing.
+"""The bad-input table: what each public entry answers to input it cannot use, and that it leaves nothing.
 
 A case is a call, the kind of error, and what the one sentence must tell: what to pass instead.
 ``python tests/test_bad_input.py`` prints the whole table with the sentences as they are.

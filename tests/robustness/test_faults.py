@@ -286,7 +286,5 @@ def test_a_full_disk_leaves_the_old_notebook_and_the_old_progress(tmp_path, monk
             notebooks.write(notebook, file)
         assert "could not be kept" in progress_file.record("06.iou", "correct")
     assert kept == [file.read_bytes(), (tmp_path / "p" / "progress.json").read_bytes()]
-    lock = (
-        tmp_path / "p" / "progress.lock"
-    )  # stays, so that nobody waits for a file that was removed
+    lock = tmp_path / "p" / "progress.lock"  # stays, so that no process waits for a removed file
     assert set(files) | {lock} == set(tmp_path.rglob("*")) | {lock}

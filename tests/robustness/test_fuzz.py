@@ -1,6 +1,6 @@
 """Whatever comes in: a value in its range, or one sentence. Bytes of others, odd arrays, odd objects.
 
-``fuzz/fuzz_doors.py`` looks for more of them, led by coverage, for as long as one likes.
+``fuzz/fuzz_inputs.py`` looks for more of them, led by coverage, for as long as one likes.
 """
 
 import io

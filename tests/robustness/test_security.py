@@ -82,16 +82,16 @@ def test_a_pickle_with_a_program_in_it_is_refused_and_does_not_run(tmp_path, pac
         )
         assert mark.exists()
         mark.unlink()
-    doors = {
+    readers = {
         "weights": lambda: models.load_cnn(weights=file),
         "other network": lambda: models.load_cnn("resnet50", weights=str(file)),
         "picture": lambda: images.as_rgb(file),
         "table": lambda: own_table.read(file),
     }
-    for door, call in doors.items():
+    for reader, call in readers.items():
         with pytest.raises(ValueError):
             call()
-        assert not mark.exists(), f"the door {door} ran a program"
+        assert not mark.exists(), f"the reader {reader} ran a program"
 
 
 # --- what the package's code may not contain ---------------------------------------------------

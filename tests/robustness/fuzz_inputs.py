@@ -1,9 +1,9 @@
-"""Coverage-guided fuzzing of the doors that take other people's bytes.
+"""Coverage-guided fuzzing of the readers that take other people's bytes.
 
     pip install atheris
-    python tests/fuzz/fuzz_doors.py image -max_total_time=120     (or csv, weights)
+    python tests/robustness/fuzz_inputs.py image -max_total_time=120     (or csv, weights)
 
-Whatever the bytes are, a door returns its value or raises its one sentence. No part of the gate:
+Whatever the bytes are, a reader returns its value or raises its one sentence. No part of the gate:
 ``test_fuzz.py`` does the same with hypothesis in seconds.
 """
 
@@ -54,14 +54,14 @@ def weights_file(content: bytes) -> None:
         _sentence(error)
 
 
-DOORS = {"image": image, "csv": csv, "weights": weights_file}
+READERS = {"image": image, "csv": csv, "weights": weights_file}
 
 
-def seeds(door: str) -> Path:
+def seeds(reader: str) -> Path:
     """A few good files to begin from."""
     corpus = FOLDER / "corpus"
     corpus.mkdir()
-    if door == "image":
+    if reader == "image":
         for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"):
             buffer = io.BytesIO()
             Image.radial_gradient("L").resize((9, 7)).convert("RGB").save(buffer, kind)
@@ -71,7 +71,7 @@ def seeds(door: str) -> Path:
 
 
 if __name__ == "__main__":
-    door = sys.argv.pop(1)
-    kept = f"-artifact_prefix={FOLDER}/"  # bytes that broke a door
-    atheris.Setup([*sys.argv, kept, str(seeds(door))], DOORS[door])
+    reader = sys.argv.pop(1)
+    kept = f"-artifact_prefix={FOLDER}/"  # bytes that broke a reader
+    atheris.Setup([*sys.argv, kept, str(seeds(reader))], READERS[reader])
     atheris.Fuzz()
