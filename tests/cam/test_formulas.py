@@ -76,14 +76,16 @@ def test_grad_cam_pp_is_the_papers_equation(A, g):
 
 def test_grad_cam_pp_survives_gradients_that_would_underflow():
     A = torch.ones(1, 1, 2, 2)
-    g = torch.full((1, 1, 2, 2), 1e-30)  # its square is 0 in float32
+    # Its square is 0 in float32.
+    g = torch.full((1, 1, 2, 2), 1e-30)
     assert cams.grad_cam_pp_weights(A, g).item() == pytest.approx(4 * 0.5 * 1e-30)
     assert cams.grad_cam_pp_weights(A, torch.zeros_like(g)).item() == 0
 
 
 def test_grad_cam_pp_is_finite_where_its_denominator_is_zero():
     A = torch.full((1, 1, 1, 2), -1.0)
-    g = torch.ones(1, 1, 1, 2)  # 2 + g * sum(A) = 0
+    # 2 + g * sum(A) = 0.
+    g = torch.ones(1, 1, 1, 2)
     assert cams.grad_cam_pp_weights(A, g).item() == 0
 
 
@@ -144,7 +146,8 @@ def test_ablation_weights_are_the_relative_drop():
 
 def test_ablation_weights_flip_their_sign_where_the_score_is_negative():
     A = torch.rand(1, 3, 2, 2)
-    drop = torch.tensor([[0.5, 1.0, -0.2]])  # S - S_k: channels 0 and 1 support the class
+    # S - S_k: channels 0 and 1 support the class.
+    drop = torch.tensor([[0.5, 1.0, -0.2]])
     for S, sign in ((2.0, 1), (-2.0, -1)):
         S = torch.tensor([S])
         weights = cams.ablation_weights(S, S[:, None] - drop)

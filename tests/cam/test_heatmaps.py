@@ -83,7 +83,8 @@ def test_the_model_is_left_as_it_was_mode_by_mode():
     model, x = small_cnn(gap=False), torch.randn(2, 3, 8, 8)
     model.insert(1, nn.BatchNorm2d(4))
     model.train()
-    model[1].eval()  # as when fine-tuning with frozen statistics
+    # As when fine-tuning with frozen statistics.
+    model[1].eval()
     modes = [m.training for m in model.modules()]
     state = {name: value.clone() for name, value in model.state_dict().items()}
     cam.heatmaps(model, x, "3", target=1)
@@ -210,7 +211,8 @@ def test_in_bfloat16_a_gap_head_is_still_known_as_one():
         under_autocast = cam.heatmaps(model, x, "1", 2, ["cam", "ablation_cam"])
     as_bf16 = cam.heatmaps(model.bfloat16(), x.bfloat16(), "1", 2, ["cam", "ablation_cam"])
     for maps in (under_autocast, as_bf16):
-        for name, heatmap in maps.items():  # A itself is rounded to 8 binary digits
+        # A itself is rounded to 8 binary digits.
+        for name, heatmap in maps.items():
             np.testing.assert_allclose(heatmap, expected[name], atol=2**-5, err_msg=name)
 
 
@@ -228,10 +230,12 @@ def test_every_method_finds_what_a_planted_network_looks_at(method, usual_ground
     x = torch.from_numpy(scene.image).permute(2, 0, 1)[None] / 255
     for word, mask in (("object", scene.object), ("ground", scene.ground)):
         net = planted.planted_network(word)
-        target = int(net(x).argmax())  # the shortcut is wrong on the unusual ground, and still seen
+        # The shortcut is wrong on the unusual ground, and still seen.
+        target = int(net(x).argmax())
         assert (target == scene.target) == (word == "object" or usual_ground)
         heatmap = cam.heatmaps(net, x, "2", target, [method])[method][0]
-        away = np.ones_like(mask)  # one cell of the map covers 8 x 8 pixels: leave out the border
+        # One cell of the map covers 8 x 8 pixels: leave out the border.
+        away = np.ones_like(mask)
         edges = np.argwhere(scene.object)
         (top, left), (bottom, right) = edges.min(0) - 8, edges.max(0) + 9
         away[top:bottom, left:right] = False

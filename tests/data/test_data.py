@@ -42,7 +42,8 @@ def test_the_table_has_the_size_and_types_of_the_contract(adult):
     assert adult.y.shape == (32561,)
     assert {dtype.name for dtype in adult.X.dtypes} == {"float64"}
     assert adult.y.dtype == bool
-    assert adult.y.sum() == 7841  # the count that UCI's adult.names gives as 24.08 %
+    # The count that UCI's adult.names gives as 24.08 %.
+    assert adult.y.sum() == 7841
     assert adult.X.notna().all(axis=None)
 
 

@@ -77,7 +77,8 @@ def test_a_question_is_the_columns_and_the_rows_that_say_yes(frame):
     assert list(features) == ["member", "age"]
     features, answer = own_table.question(frame, "member", True, "age")
     assert list(features) == ["age"] and answer.tolist() == frame["member"].tolist()
-    numbers = frame.assign(age=[1.5, 2.5, 3.5, 4.5])  # all different, and no text
+    # All different, and no text.
+    numbers = frame.assign(age=[1.5, 2.5, 3.5, 4.5])
     assert list(own_table.question(numbers, "member", True, ["age"])[0]) == ["age"]
 
 

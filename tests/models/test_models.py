@@ -95,7 +95,8 @@ def test_each_row_is_judged_on_its_own(income_net, adult):
 def test_standardisation_is_inside_so_units_do_not_matter(small):
     X, y = small
     p = models.train_income_net(X, y, epochs=2).predict_proba(X)
-    rescaled = X * 1024  # a power of two: float32 loses nothing
+    # A power of two: float32 loses nothing.
+    rescaled = X * 1024
     again = models.train_income_net(rescaled, y, epochs=2).predict_proba(rescaled)
     np.testing.assert_allclose(again, p, atol=1e-6)
 
@@ -272,7 +273,8 @@ def test_a_mask_moves_with_the_view(cnn):
     mask = np.zeros((512, 512), bool)
     mask[128:256, 256:384] = True
     expected = np.zeros((224, 224), bool)
-    expected[48:112, 112:176] = True  # halved, then 16 pixels cropped on every side
+    # Halved, then 16 pixels cropped on every side.
+    expected[48:112, 112:176] = True
     assert np.array_equal(cnn.view_mask(mask), expected)
 
 
