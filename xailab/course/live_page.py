@@ -38,7 +38,13 @@ NOTES = {
 # the person whom the notebooks explain, and how many others there are to choose from
 PERSON_A = 28197
 OTHERS = 12
-UNITS = {"Age": " years", "Capital Gain": " $", "Capital Loss": " $", "Hours per week": " hours"}
+# what stands before and after a number
+UNITS = {
+    "Age": ("", " years"),
+    "Capital Gain": ("$", ""),
+    "Capital Loss": ("$", ""),
+    "Hours per week": ("", " hours"),
+}
 SCHOOLING = """none or preschool|grades 1 to 4|grades 5 to 6|grades 7 to 8|grade 9|grade 10|grade 11|
     grade 12|high school|some college|associate, vocational|associate, academic|bachelor|master|
     professional school|doctorate"""
@@ -178,7 +184,8 @@ def _feature(name: str, categories: dict) -> dict:
     if name in categories:
         names = ["not stated" if n == "?" else n for n in categories[name]]
         return {"name": name, "names": names}
-    feature: dict = {"name": name, "unit": UNITS.get(name, "")}
+    before, after = UNITS.get(name, ("", ""))
+    feature: dict = {"name": name, "before": before, "after": after}
     if name == "Education-Num":
         meanings = [meaning.strip() for meaning in SCHOOLING.split("|")]
         feature["meanings"] = dict(enumerate(meanings, start=1))

@@ -9,9 +9,7 @@ function incomePart({ features, columns, background, people, network }) {
   let seed = 0;
   let waiting = 0;
 
-  const start = oneAtATime((share) => {
-    byId("shapley-readout").textContent = share < 1 ? `Asking the network: ${percent(share)}` : "";
-  });
+  const start = oneAtATime((share) => (byId("asking").value = share));
 
   // --- one control per feature -------------------------------------------------------------------
 
@@ -50,8 +48,8 @@ function incomePart({ features, columns, background, people, network }) {
 
   function shown(feature, value) {
     if (feature.names) return feature.names[value];
-    const meaning = feature.meanings ? `: ${feature.meanings[value]}` : "";
-    return `${grouped(value)}${feature.unit}${meaning}`;
+    const meaning = feature.meanings ? `, ${feature.meanings[value]}` : "";
+    return `${feature.before}${grouped(value)}${feature.after}${meaning}`;
   }
 
   const row = () => inputs.map((input) => input.read());
@@ -88,7 +86,9 @@ function incomePart({ features, columns, background, people, network }) {
     const count = Number(byId("rows").value);
     return start(async (pause) => {
       const began = performance.now();
+      byId("asking").classList.add("on");
       const found = await exactShapley(net, x, background.slice(0, count), pause);
+      byId("asking").classList.remove("on");
       byId("waterfall").dataset.milliseconds = String(Math.round(performance.now() - began));
       showWaterfall(x, found, count);
       await nextTask();
@@ -108,11 +108,10 @@ function incomePart({ features, columns, background, people, network }) {
     const scale = axis(Math.min(...ends, 0.0), Math.max(...ends));
     const bars = order.map((j, i) => ({ label: labels[j], value: values[j], from: ends[i + 1], to: ends[i] }));
     drawBars(byId("waterfall"), bars, scale, [
-      [base, "base", "base value"],
-      [prediction, "prediction", "prediction"],
-    ]);
+      [base, "base"],
+      [prediction, "prediction"],
+    ], OUTPUT);
     byId("waterfall").append(
-      element("p", { class: "axis" }, OUTPUT),
       element("p", { class: "hint" }, `Dotted: base value ${base.toFixed(3)}, the mean over ${count} background people. `,
         `Dashed: prediction ${prediction.toFixed(3)}. Orange raises, blue lowers.`),
     );
@@ -129,10 +128,9 @@ function incomePart({ features, columns, background, people, network }) {
     const order = byWeight(found.weights);
     const scale = axis(Math.min(...found.weights, 0), Math.max(...found.weights, 0));
     const bars = order.map((j) => ({ label: labels[j], value: found.weights[j], from: 0, to: found.weights[j] }));
-    drawBars(byId("lime"), bars, scale, [[0, "base", "zero"]]);
+    drawBars(byId("lime"), bars, scale, [[0, "base"]], `weight: change of the ${OUTPUT}`);
     byId("lime").append(
-      element("p", { class: "axis" }, `change of the ${OUTPUT} where the condition holds`),
-      element("p", { class: "hint" }, `Kernel width ${(0.75 * Math.sqrt(net.d)).toFixed(2)}, quartile bins, seed ${seed}. Orange raises, blue lowers.`),
+      element("p", { class: "hint" }, `Kernel width ${(0.75 * Math.sqrt(net.d)).toFixed(2)}, quartile bins, seed ${seed}. A weight says what meeting the condition adds. Orange raises, blue lowers.`),
     );
     const error = found.local - found.prediction;
     const top = order.slice(0, 3).map((j) => `${labels[j]} (${signed(found.weights[j], 2)})`);
@@ -156,7 +154,8 @@ function incomePart({ features, columns, background, people, network }) {
     return { ticks, digits, place: (v) => (100 * (v - first * step)) / ((last - first) * step) };
   }
 
-  function drawBars(box, bars, { ticks, digits, place }, lines) {
+  // bars: {label, value, from, to}. lines: [value, kind]. title: what the axis shows.
+  function drawBars(box, bars, { ticks, digits, place }, lines, title) {
     const line = ([value, kind]) => {
       const made = element("span", { class: `line ${kind}` });
       made.style.left = `${place(value)}%`;
@@ -169,14 +168,14 @@ function incomePart({ features, columns, background, people, network }) {
       const track = element("span", { class: "track", "aria-hidden": "true" }, ...lines.map(line), bar);
       return element("li", {}, element("span", { class: "label" }, label), track, element("span", { class: "value" }, signed(value)));
     });
-    const scale = element("span", { class: "track scale" });
+    const scale = element("span", { class: "track scale", "aria-hidden": "true" });
     for (const tick of ticks) {
       const made = element("span", {}, tick.toFixed(digits).replace("-", "−"));
       made.style.left = `${place(tick)}%`;
       scale.append(made);
     }
-    const foot = element("li", { class: "foot", "aria-hidden": "true" }, element("span", { class: "label" }), scale, element("span", { class: "value" }));
-    box.replaceChildren(element("ol", {}, ...items, foot));
+    const foot = element("div", { class: "foot" }, scale, element("p", { class: "axis" }, title));
+    box.replaceChildren(element("ol", {}, ...items), foot);
   }
 
   // --- controls ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // The first part of the page: a photograph, the network's classes, the heat map of one of them.
 
 const METHODS = {
-  cam: ["CAM", "Evidence for the class at each place: the sum of w A over the channels, w being the class's weights."],
+  cam: ["CAM", "Evidence for the class at each place: the sum over all channels of the class's weight w times the activation."],
   grad_cam: ["Grad-CAM", "Channels weighted by their mean gradient. At this layer that is w / 49, so the map equals CAM's positive part exactly."],
   grad_cam_pp: ["Grad-CAM++", "Only positive gradients count, and strong channels less than in Grad-CAM."],
   ablation_cam: ["Ablation-CAM", "Channels weighted by how much the class's score falls when they are set to zero: w times the channel's mean, divided by the score."],
@@ -35,22 +35,17 @@ function photoPart(course, weights) {
       const began = performance.now();
       byId("problem").textContent = "";
       busy(true);
-      let bitmap;
-      try {
-        // colours as they are in the file, upright as the camera meant it
-        bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
-      } catch {
+      const pixels = await seen(blob, pause);
+      if (!pixels) {
         busy(false);
         byId("problem").textContent = `${name} cannot be read as an image. JPEG, PNG and WebP are safe.`;
         return;
       }
-      const pixels = await viewOf(bitmap.width, bitmap.height, rowsOf(bitmap), size, resize, pause);
-      bitmap.close();
       Object.assign(state, { pixels, heat: null, answer: null, mask: photo && maskFromRuns(photo.mask) });
       showSource(photo, name);
       draw();
       const x = standardise(pixels, mean, std);
-      state.answer = await runNetwork(layers, x, size, pause);
+      state.answer = await runNetwork(layers, x, size, (share) => pause(0.2 + 0.8 * share));
       const seconds = (performance.now() - began) / 1000;
       showClasses();
       const [best] = largest(state.answer.logits, 1);
@@ -62,9 +57,24 @@ function photoPart(course, weights) {
     });
   }
 
+  // The pixels that the network sees of an image file; null when the browser cannot read it.
+  async function seen(blob, pause) {
+    try {
+      // colours as they are in the file, upright as the camera meant it
+      const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
+      const report = (share) => pause(0.2 * share);
+      const pixels = await viewOf(bitmap.width, bitmap.height, rowsOf(bitmap), size, resize, report);
+      bitmap.close();
+      return pixels;
+    } catch (error) {
+      if (error === REPLACED) throw error;
+      return null;
+    }
+  }
+
   function busy(on) {
     byId("running").classList.toggle("on", on);
-    byId("progress-label").textContent = on ? "Running the network" : "";
+    byId("progress-label").textContent = "Running the network";
     byId("progress").value = 0;
   }
 
@@ -185,7 +195,10 @@ function photoPart(course, weights) {
 
   function showMetrics(found) {
     const rows = Object.entries(MEASURES).map(([key, [name, meaning]]) =>
-      element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, found[key].toFixed(2)), element("td", {}, meaning)),
+      element("tr", {},
+        element("th", { scope: "row" }, name, element("span", { class: "hint" }, meaning)),
+        element("td", {}, found[key].toFixed(2)),
+      ),
     );
     byId("metrics").tBodies[0].replaceChildren(...rows);
   }
