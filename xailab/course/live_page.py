@@ -12,6 +12,7 @@ import json
 from importlib import metadata
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -62,11 +63,11 @@ def quantise(weights: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     scales = (np.abs(weights).max(axis=1) / largest).astype(np.float32)
     # some channels of the network hold zeros only
     scales[scales == 0] = 1
-    numbers = np.rint(weights / scales[:, None]).astype({8: np.int8, 16: np.int16}[bits])
+    numbers = np.rint(weights / scales[:, None]).astype({8: "<i1", 16: "<i2"}[bits])
     return numbers, scales
 
 
-def _convolution(block: nn.Sequential, **more) -> tuple[dict, nn.Module]:
+def _convolution(block: Any) -> tuple[dict, Any]:
     conv = block.conv
     kind = "pointwise" if conv.kernel_size == (1, 1) else "conv"
     described = {
@@ -77,10 +78,10 @@ def _convolution(block: nn.Sequential, **more) -> tuple[dict, nn.Module]:
         "stride": conv.stride[0],
         "relu6": hasattr(block, "act"),
     }
-    return described | more, conv
+    return described, conv
 
 
-def _layers(model) -> list[tuple[dict, nn.Module]]:
+def _layers(model: Any) -> list[tuple[dict, Any]]:
     """The layers of a fused EfficientNet-Lite in the order they run, with what describes them."""
     layers = [_convolution(model.stem)]
     for block in model.blocks:
@@ -103,7 +104,7 @@ def pack_cnn(cnn: CNN, bits: int | None = None) -> tuple[list[dict], bytes]:
     Batch normalisation is folded into the convolutions. bits: 8, 16 or 32 for all layers; None
     takes 8 for the large layers and 16 for the small ones, which need more precision.
     """
-    model = cnn.model
+    model: Any = cnn.model
     plan, file = [], bytearray()
 
     def put(values: np.ndarray) -> int:

@@ -34,6 +34,7 @@ function photoPart(course, weights) {
     return start(async (pause) => {
       const began = performance.now();
       byId("problem").textContent = "";
+      byId("timing").textContent = "";
       busy(true);
       const pixels = await seen(blob, pause);
       if (!pixels) {
@@ -50,7 +51,7 @@ function photoPart(course, weights) {
       showClasses();
       const [best] = largest(state.answer.logits, 1);
       const probability = softmax(state.answer.logits)[best];
-      byId("timing").textContent = `Answered in ${seconds.toFixed(1)} s: ${categories[best]}, ${percent(probability)}.`;
+      byId("timing").textContent = `Answered in ${seconds.toFixed(1)} s: ${categories[best]}, ${percent(probability, 1)}.`;
       document.body.dataset.answered = String(Math.round(performance.now()));
       choose(best);
       busy(false);
@@ -104,7 +105,6 @@ function photoPart(course, weights) {
     }
     byId("metrics").hidden = byId("mask-label").hidden = !photo;
     byId("no-mask").hidden = Boolean(photo);
-    byId("timing").textContent = "";
     byId("classes").replaceChildren();
     byId("readout").textContent = "";
   }
@@ -117,7 +117,7 @@ function photoPart(course, weights) {
       const bar = element("span", { class: "share", "aria-hidden": "true" });
       bar.style.width = `${100 * shares[index]}%`;
       const name = element("span", { class: "name" }, categories[index]);
-      const made = element("button", { type: "button" }, bar, name, element("span", {}, percent(shares[index])));
+      const made = element("button", { type: "button" }, bar, name, element("span", {}, percent(shares[index], 1)));
       made.dataset.index = index;
       made.addEventListener("click", () => choose(index));
       return made;
@@ -176,7 +176,7 @@ function photoPart(course, weights) {
     }
     const marked = region(heat, threshold).reduce((sum, v) => sum + v, 0) / heat.length;
     const probability = softmax(state.answer.logits)[target];
-    const parts = [`The ${METHODS[method][0]} map for ${categories[target]} (probability ${percent(probability)})`];
+    const parts = [`The ${METHODS[method][0]} map for ${categories[target]} (probability ${percent(probability, 1)})`];
     if (!marked) {
       parts.push(" is zero everywhere: nowhere is there evidence for this class.");
     } else if (mask) {
@@ -197,7 +197,7 @@ function photoPart(course, weights) {
     const rows = Object.entries(MEASURES).map(([key, [name, meaning]]) =>
       element("tr", {},
         element("th", { scope: "row" }, name, element("span", { class: "hint" }, meaning)),
-        element("td", {}, found[key].toFixed(2)),
+        element("td", { "data-metric": key }, found[key].toFixed(2)),
       ),
     );
     byId("metrics").tBodies[0].replaceChildren(...rows);
