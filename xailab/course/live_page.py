@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from .. import data, lime_tabular, models
+from .. import data, models
 from ..models import CNN, IncomeNet
 from ..plots.settings import HEAT
 
@@ -169,14 +169,12 @@ def income_network(net: IncomeNet) -> dict:
 
 def table_columns(X_train: pd.DataFrame, categories: dict) -> list[dict]:
     """For each feature its values in the training set, how often each occurs, and its quartiles."""
-    numeric = [feature for feature in X_train if feature not in categories]
-    edges = lime_tabular.quartiles(X_train[numeric])
     columns = []
     for feature in X_train:
         values, counts = np.unique(X_train[feature], return_counts=True)
         column = {"values": values.tolist(), "counts": counts.tolist()}
-        if feature in edges:
-            column["edges"] = edges[feature].tolist()
+        if feature not in categories:
+            column["edges"] = np.unique(np.percentile(X_train[feature], (25, 50, 75))).tolist()
         columns.append(column)
     return columns
 

@@ -43,7 +43,9 @@ function firstAbove(bounds, number) {
 
 // Which bin of a numeric feature a value lies in: how many edges (quartiles) are below it.
 function binOf(value, edges) {
-  return edges.filter((edge) => edge < value).length;
+  let bin = 0;
+  while (bin < edges.length && edges[bin] < value) bin++;
+  return bin;
 }
 
 // What "the feature is as in x" means, in words.
@@ -86,10 +88,11 @@ function weightedRidge(Z, y, pi) {
   const matrix = Z[0].map((_, j) => Z[0].map((_, k) => Number(j === k)));
   const right = new Array(d).fill(0);
   Z.forEach((z, i) => {
+    const centred = z.map((v, j) => v - zMean[j]);
     for (let j = 0; j < d; j++) {
-      const left = pi[i] * (z[j] - zMean[j]);
+      const left = pi[i] * centred[j];
       right[j] += left * (y[i] - yMean);
-      for (let k = 0; k < d; k++) matrix[j][k] += left * (z[k] - zMean[k]);
+      for (let k = 0; k < d; k++) matrix[j][k] += left * centred[k];
     }
   });
   const weights = solve(matrix, right);

@@ -70,8 +70,10 @@ function heatmap(method, answer, head, target, size) {
 
 // The marked region {h >= threshold * max(h)} as 0 and 1; empty for an all-zero map.
 function region(h, threshold) {
-  const top = h.reduce((a, b) => Math.max(a, b), 0);
-  return Uint8Array.from(h, (v) => (top > 0 && v >= threshold * top ? 1 : 0));
+  const least = threshold * h.reduce((a, b) => Math.max(a, b), 0);
+  const marked = new Uint8Array(h.length);
+  if (least > 0) for (let i = 0; i < h.length; i++) marked[i] = h[i] >= least ? 1 : 0;
+  return marked;
 }
 
 function localisation(h, mask, threshold) {

@@ -147,22 +147,24 @@ function photoPart(course, weights) {
     const { pixels, heat, mask, threshold } = state;
     if (!pixels) return;
     const image = context.createImageData(size, size);
-    const showHeat = heat && byId("show-heat").checked;
-    const marked = heat && byId("show-region").checked ? region(heat, threshold) : null;
-    const object = heat && mask && byId("show-mask").checked ? mask : null;
-    for (let i = 0; i < size * size; i++) {
-      let colour = [pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]];
-      if (showHeat) {
-        const level = 3 * Math.round(255 * heat[i]);
-        colour = colour.map((c, channel) => 0.45 * c + 0.55 * palette[level + channel]);
-      }
-      if (object && onEdge(object, i, size)) colour = MASK_EDGE;
-      if (marked && onEdge(marked, i, size)) colour = REGION_EDGE;
-      image.data.set([...colour, 255], 4 * i);
+    const out = image.data;
+    const share = heat && byId("show-heat").checked ? 0.55 : 0;
+    for (let i = 0, from = 0, to = 0; i < size * size; i++, from += 3, to += 4) {
+      const level = share ? 3 * Math.round(255 * heat[i]) : 0;
+      for (let c = 0; c < 3; c++) out[to + c] = (1 - share) * pixels[from + c] + share * palette[level + c];
+      out[to + 3] = 255;
     }
+    if (heat && mask && byId("show-mask").checked) drawEdge(out, mask, MASK_EDGE);
+    if (heat && byId("show-region").checked) drawEdge(out, region(heat, threshold), REGION_EDGE);
     context.putImageData(image, 0, 0);
     byId("mark").style.left = `${100 * threshold}%`;
     describe();
+  }
+
+  function drawEdge(out, inside, colour) {
+    for (let i = 0; i < inside.length; i++) {
+      if (onEdge(inside, i, size)) out.set(colour, 4 * i);
+    }
   }
 
   function describe() {
