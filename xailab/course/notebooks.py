@@ -132,7 +132,8 @@ def _refresh(path: Path, execute: bool) -> None:
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook with text outputs and execution counts only: no pictures, HTML or widgets.
 
-    Tags stay; cells tagged ``solution`` open folded in JupyterLab.
+    Tags stay; cells tagged ``solution`` open in JupyterLab with source and outputs
+    hidden.
     """
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": KERNEL, "language_info": {"name": "python"}}
@@ -141,7 +142,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         if "solution" in (tags or ()):
-            cell.metadata["jupyter"] = {"source_hidden": True}
+            cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
         if cell.cell_type == "code":
             cell.outputs = [kept for output in cell.outputs if (kept := _clean_output(output))]
     return notebook
