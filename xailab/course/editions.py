@@ -75,7 +75,7 @@ def _without(notebook: nbformat.NotebookNode, tag: str) -> nbformat.NotebookNode
 def _unfold(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook = _copy(notebook)
     for cell in notebook.cells:
-        cell.metadata.get("jupyter", {}).pop("source_hidden", None)
+        cell.metadata.pop("jupyter", None)
     return notebook
 
 

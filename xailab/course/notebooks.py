@@ -54,6 +54,7 @@ def run(path: Path) -> nbformat.NotebookNode:
         kernel_name="python3",
         resources={"metadata": {"path": path.parent}},
         extra_arguments=["--log-level=ERROR"],
+        coalesce_streams=True,
     )
     client.execute(env={"OMP_NUM_THREADS": "1", **os.environ, "XAILAB_PROGRESS": "off"})
     return notebook

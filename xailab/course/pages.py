@@ -126,8 +126,9 @@ def build(out: Path, paths: list[Path] | None = None, execute: bool = True) -> l
     """Write a page for each notebook, and an index, to ``out``; returns the pages.
 
     The notebooks are run first, two at a time; without ``execute`` they are taken as they are.
+    With the whole course comes the page with the live models.
     """
-    paths = paths or notebook_paths()
+    whole, paths = not paths, paths or notebook_paths()
     out.mkdir(parents=True, exist_ok=True)
     print(
         f"{'Running' if execute else 'Reading'} {len(paths)} notebooks, two at a time:", flush=True
@@ -140,10 +141,20 @@ def build(out: Path, paths: list[Path] | None = None, execute: bool = True) -> l
     items = "\n".join(
         f'<li><a href="{path.stem}.html">{html.escape(titles[path])}</a></li>' for path in paths
     )
+    live = ""
+    if whole:
+        # it imports torch, which single pages do not need
+        from . import live_page
+
+        page = live_page.build(out)
+        live = (
+            f"<p><a href='{page.name}'>Try it now</a>: explain your own picture, or a person of the "
+            "census table, in this browser.</p>"
+        )
     index = (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>xailab</title>"
         "<body style='font-family:sans-serif;max-width:40em;margin:3em auto;line-height:1.6'>"
-        f"<h1>xailab: a course on Explainable AI</h1><ol>{items}</ol></body></html>"
+        f"<h1>xailab: a course on Explainable AI</h1>{live}<ol>{items}</ol></body></html>"
     )
     (out / "index.html").write_text(index, encoding="utf-8")
     return [out / f"{path.stem}.html" for path in paths]

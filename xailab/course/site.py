@@ -25,6 +25,9 @@ SCRIPTS = {
     "@jupyter-widgets/html-manager@1.0.15": "dist/embed-amd.js",
     "requirejs@2.3.8": "require.js",
 }
+LIVE = """<p><a href="try.html"><strong>Try it now:</strong></a> explain your own picture, or a person of
+the census table, in this browser; nothing is installed and nothing leaves the page.</p>
+"""
 HERE = """// tells RequireJS that anywidget lies beside these pages
 require.config({ paths: { anywidget: document.documentElement.dataset.content_root + "_static/anywidget" } });
 """
@@ -137,8 +140,17 @@ def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
     for copy in copies:
         nbformat.write(still(nbformat.read(copy, as_version=4)), source / copy.name)
     site_pages.write(source, paths, out.parent / "editions")
+    if whole:
+        first = source / "index.md"
+        text = first.read_text(encoding="utf-8")
+        first.write_text(text.replace("<!-- live -->", LIVE), encoding="utf-8")
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(work / "doctrees")]
     subprocess.run([*command, str(source), str(out)], check=True)
+    if whole:
+        # it imports torch, which single pages do not need
+        from . import live_page
+
+        live_page.build(out)
     print(f"built in {time.perf_counter() - start:.0f} s after the notebooks had run")
     return out / "index.html"
