@@ -146,7 +146,7 @@ def build(out: Path, paths: list[Path] | None = None, execute: bool = True) -> l
         # it imports torch, which single pages do not need
         from . import live_page
 
-        page = live_page.build(out)
+        page = live_page.build(out / "try.html")
         live = (
             f"<p><a href='{page.name}'>Try it now</a>: explain your own picture, or a person of the "
             "census table, in this browser.</p>"

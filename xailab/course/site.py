@@ -151,6 +151,6 @@ def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
         # it imports torch, which single pages do not need
         from . import live_page
 
-        live_page.build(out)
+        live_page.build(out / "try.html")
     print(f"built in {time.perf_counter() - start:.0f} s after the notebooks had run")
     return out / "index.html"
