@@ -214,6 +214,27 @@ def test_rounded_weights_are_within_half_a_step_and_zeros_stay(rng, bits):
     assert (error <= 0.5001 * scales[:, None]).all()
 
 
+def test_rounding_moves_no_first_class_and_no_probability_by_more_than_the_page_says(cnn):
+    model = cnn.model.fused()
+    plan, file = live_page.pack_cnn(cnn)
+    for layer, (_, module) in zip(plan, live_page._layers(model), strict=True):
+        kind = {8: "<i1", 16: "<i2"}[layer["bits"]]
+        weight = module.weight
+        numbers = np.frombuffer(file, kind, weight.numel(), layer["weights"])
+        scales = np.frombuffer(file, "<f4", len(weight), layer["scales"])
+        rounded = numbers.reshape(len(weight), -1) * scales[:, None]
+        module.weight.data = torch.from_numpy(rounded).reshape(weight.shape)
+    x = torch.cat([cnn.preprocess(photo.image) for photo in data.photos()])
+    with torch.no_grad():
+        exact, logits = cnn.model(x), model(x)
+    p, expected = logits.softmax(1), exact.softmax(1)
+    moved = float((p - expected).abs().max())
+    print(f"logits {float((logits - exact).abs().max()):.2f}, probabilities {moved:.3f} at most")
+    assert (logits.argmax(1) == exact.argmax(1)).all()
+    assert float((logits - exact).abs().max()) < 0.2
+    assert moved < 0.02
+
+
 # --- the table ---------------------------------------------------------------------------------
 
 
