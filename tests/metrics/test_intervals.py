@@ -67,6 +67,36 @@ def test_the_interval_is_the_same_for_the_same_seed_and_reads_as_a_sentence(rng)
     assert str(metrics.Interval(0.5, 0.25, 0.754, 9)) == "0.50 [0.25, 0.75] (n = 9)"
 
 
+@pytest.mark.parametrize(
+    "interval",
+    [
+        metrics.bootstrap_interval,
+        lambda v: metrics.paired_bootstrap(v, np.zeros(len(v))),
+        lambda v: metrics.compare({"a": v, "b": np.zeros(len(v))}),
+    ],
+    ids=["mean", "paired", "compare"],
+)
+def test_an_interval_of_fewer_than_ten_values_warns_in_one_sentence(interval, recwarn):
+    interval(np.arange(10.0))
+    assert not recwarn
+    interval(np.arange(9.0))
+    (warning,) = recwarn
+    assert warning.category is UserWarning and warning.filename == __file__
+    text = str(warning.message)
+    assert text.startswith("A bootstrap interval of 9 values is too narrow; below 10 report counts")
+    assert text.count(".") == 1
+
+
+@pytest.mark.filterwarnings("ignore:A bootstrap interval of 5")
+def test_a_95_percent_interval_of_five_values_covers_the_truth_too_rarely(rng):
+    covered = 0
+    for i in range(400):
+        found = metrics.bootstrap_interval(rng.normal(3, 1, 5), seed=i, n_resamples=500)
+        covered += found.low <= 3 <= found.high
+    # 380 would be right; about 336 are found, with a standard deviation of 7
+    assert 308 <= covered <= 360
+
+
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, np.nan], [1.0, np.inf, 2.0]])
 def test_one_value_or_one_that_is_not_finite_has_no_interval(values):
     with pytest.raises(ValueError, match="An interval needs at least 2 finite values"):

@@ -1,5 +1,6 @@
 """How sure are we? Intervals for means, paired differences, and a correction for many comparisons."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -8,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from .._utils.validation import check_array, check_int, check_random_state
+
+FEW = 10
 
 
 class Interval(NamedTuple):
@@ -31,8 +34,17 @@ def bootstrap_interval(
     """The mean of n values with its percentile bootstrap interval.
 
     Draw n of the values with replacement, take the mean, repeat; the interval holds the middle
-    ``level`` of those means. One value has no interval: a ValueError. Efron 1979.
+    ``level`` of those means. One value has no interval: a ValueError. Below n = 10 the interval is
+    too narrow (at n = 5 one of 95 % holds the true mean in about 84 % of samples): a UserWarning.
+    Efron 1979.
     """
+    return _interval(values, level, seed, n_resamples)
+
+
+def _interval(
+    values: Sequence[float] | np.ndarray, level: float, seed: int, n_resamples: int = 10_000
+) -> Interval:
+    """``bootstrap_interval``, called by a public function, whose caller a warning names."""
     v, n_resamples = check_array("values", values).ravel(), check_int("n_resamples", n_resamples)
     if len(v) < 2 or not np.isfinite(v).all():
         raise ValueError(
@@ -41,6 +53,13 @@ def bootstrap_interval(
         )
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level}.")
+    if len(v) < FEW:
+        warnings.warn(
+            f"A bootstrap interval of {len(v)} values is too narrow; below {FEW} report counts, "
+            "as in '5 of 5 splits', or measure more items.",
+            UserWarning,
+            stacklevel=3,
+        )
     rng = check_random_state(seed)
     # so many resamples at once that the drawn positions take a few MB only
     step = max(1, 2_000_000 // len(v))
@@ -70,7 +89,7 @@ def paired_bootstrap(
     a: Sequence[float], b: Sequence[float], level: float = 0.95, seed: int = 0
 ) -> Interval:
     """The mean of a - b with its bootstrap interval, a and b measured on the same items."""
-    return bootstrap_interval(_differences(a, b), level, seed)
+    return _interval(_differences(a, b), level, seed)
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
@@ -109,7 +128,7 @@ def compare(
     rows = []
     for a, b in combinations(scores, 2):
         d = _differences(scores[a], scores[b])
-        interval = bootstrap_interval(d, level, seed)
+        interval = _interval(d, level, seed)
         # of a single sample scipy flips the signs; the batch keeps memory small
         test = permutation_test(
             (d,), np.mean, permutation_type="samples", n_resamples=20_000, batch=1000, rng=seed
