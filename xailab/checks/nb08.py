@@ -46,8 +46,8 @@ def _alone(v: np.ndarray, order: tuple) -> np.ndarray:
 
 EXERCISES: dict[str, Exercise] = {
     "08.games": Exercise(
-        "f = x1, correlation r = -0.8, row (1, 1.5). Give (value of x1, value of x2) in the background "
-        "game and then in the likeness game: four numbers in all.",
+        "f = x1, correlation r = -0.8, row (1, 1.5). Give the interventional values of x1 and x2, then "
+        "the conditional values of x1 and x2: four numbers in all.",
         (1.0, 0.0, 1.6, -0.6),
         mistakes=[
             (
@@ -58,19 +58,19 @@ EXERCISES: dict[str, Exercise] = {
                 (1.0, 0.0, 2.2, -1.2),
                 "v({2}) = r x2 is what x2 earns alone; its value is half of that.",
             ),
-            ((1.0, 0.0, 1.0, -0.6), "The two values must add up to f(x) = 1 in every game."),
+            ((1.0, 0.0, 1.0, -0.6), "Either pair of values must add up to f(x) = 1."),
             (
                 (1.6, -0.6, 1.0, 0.0),
-                "The other way round: in the background game an unused feature gets nothing.",
+                "The other way round: the interventional value of an unused feature is 0.",
             ),
             (
                 (0.5, 0.5, 1.6, -0.6),
-                "In the background game x2 is a null player: it does not get an equal part.",
+                "In the interventional version x2 is a null player: it does not get an equal part.",
             ),
         ],
         level="predict",
         minutes=5,
-        hint="Likeness: v({}) = 0, v({1}) = v({1, 2}) = 1, v({2}) = r x2.",
+        hint="Conditional: v({}) = 0, v({1}) = v({1, 2}) = 1, v({2}) = r x2.",
     ),
     "08.base": Exercise(
         "Write base_probability(z): the base value on the probability scale, from the log-odds z of "

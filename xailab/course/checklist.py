@@ -44,7 +44,7 @@ CORRECTIONS = {
     20: "A model that uses the background has a right map beside the object: give both columns.",
     21: "Other photos, thresholds and layers turn the order round: ask for n, intervals, controls.",
     22: "It also measures how strange the filled picture is: name the filling, show a second one.",
-    23: "Methods that share a formula share its mistakes: agreement is no second witness.",
+    23: "Methods share mistakes: agreement is no proof; compare LIME with SHAP in one unit, w (1 - mean z).",
 }
 
 
