@@ -9,6 +9,22 @@ def _half_width(p: float, n: int) -> float:
     return 1.96 * np.sqrt(p * (1 - p) / n)
 
 
+def _auc(scores: np.ndarray, labels: np.ndarray) -> float:
+    difference = scores[labels][:, None] - scores[~labels]
+    return ((difference > 0) + 0.5 * (difference == 0)).mean()
+
+
+def _scored() -> list[tuple]:
+    rng = np.random.default_rng(2)
+    drawn = []
+    for n in (8, 30, 100):
+        labels = np.arange(n) % 3 == 0
+        # one decimal, so that scores tie
+        drawn.append(((rng.uniform(size=n) + 0.3 * labels).round(1), labels))
+    known = np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, True, False, False])
+    return [known, *drawn]
+
+
 def _shares() -> list[tuple]:
     rng = np.random.default_rng(1)
     drawn = [(rng.uniform(0.05, 0.95), int(rng.integers(20, 9000))) for _ in range(5)]
@@ -58,6 +74,39 @@ EXERCISES: dict[str, Exercise] = {
         minutes=10,
         hint="pd.get_dummies(table.X, columns=list(table.categories)), then .loc[X_train.index].",
         tolerance=0.0015,
+    ),
+    "01.auc": Exercise(
+        "Write auc(scores, labels): the share of pairs, one row with label True and one with label "
+        "False, in which the first has the higher score; a tie counts one half.",
+        _auc,
+        _scored,
+        [
+            (
+                lambda scores, labels: (scores[labels][:, None] > scores[~labels]).mean(),
+                "Ties count one half; you count them as lost.",
+            ),
+            (
+                lambda scores, labels: (scores[labels][:, None] >= scores[~labels]).mean(),
+                "Ties count one half; you count them as won.",
+            ),
+            (
+                lambda scores, labels: 1 - _auc(scores, labels),
+                "The row with label True has to be higher, not lower.",
+            ),
+            (
+                lambda scores, labels: _auc(scores, labels) * labels.sum() * (~labels).sum(),
+                "That is the number of pairs won; divide it by the number of pairs.",
+            ),
+            (
+                lambda scores, labels: ((scores > 0.5) == labels).mean(),
+                "That is the accuracy at 0.5; the AUC compares pairs of rows.",
+            ),
+        ],
+        minutes=8,
+        hint="Loop over the scores with label True; compare each with scores[~labels] at once.",
+        properties=[
+            (lambda auc, scores, labels: 0 <= auc <= 1, "An AUC lies between 0 and 1."),
+        ],
     ),
     "01.half_width": Exercise(
         "Write half_width(p, n): half of the 95 % interval of an accuracy p measured on n rows, "
