@@ -88,7 +88,7 @@ def test_recognised_counts_men_and_not_passages():
             "text": "same words",
         }
     )
-    assert addresses.recognised(line(), sure, "passages").mean == 0.5
+    assert addresses.recognised(line(), sure, "passages").to_dict() == {"a": 1.0, "b": 0.0}
 
 
 def test_permutations_keep_presidents_whole_and_parties_balanced(cut):
@@ -102,42 +102,6 @@ def test_permutations_keep_presidents_whole_and_parties_balanced(cut):
     share = np.mean([(table["party"] == addresses.PARTIES[1]) for table in permuted], axis=0)
     assert np.abs(share - 0.5).max() < 0.35
     assert len({tuple(table["party"]) for table in permuted}) > 20
-
-
-def test_words_carry_over_where_they_belong_to_the_party():
-    shared = pd.DataFrame(
-        [
-            (1, m, p, f"{w} filler{i} {m}word")
-            for m, p, w in zip("abcdef", addresses.PARTIES * 3, ("tax", "army") * 3, strict=True)
-            for i in range(6)
-        ],
-        columns=["year", "president", "party", "text"],
-    )
-    assert addresses.carried_over(line(), shared, k=1).loc["e"].tolist() == [
-        1.0,
-        1.0,
-    ]  # "tax", also his
-    # of the three strongest one is "tax", the others are words of his party's two other men
-    found = addresses.carried_over(line(), shared, k=3)
-    assert found.index.tolist() == list("abcdef")
-    assert found.loc["e"].tolist() == [1.0, pytest.approx(1 / 3)]
-
-
-def test_the_new_man_is_not_read():
-    """Every man has one word of his own and nothing else: none of the strongest can be the new man's."""
-    rows = [
-        (1, m, p, f"{m}word filler") for m, p in zip("abcdef", addresses.PARTIES * 3, strict=True)
-    ]
-    own = pd.DataFrame(rows * 4, columns=["year", "president", "party", "text"])
-    assert (addresses.carried_over(line(), own, k=3)["new"] == 0).all()
-
-
-def test_shuffled_texts_leave_nothing_to_read(cut):
-    one, again = addresses.shuffled(cut, 3), addresses.shuffled(cut, 3)
-    assert one.equals(again) and not one.equals(addresses.shuffled(cut, 4))
-    assert sorted(one["text"]) == sorted(cut["text"])
-    assert one.drop(columns="text").equals(cut.drop(columns="text"))
-    assert (one["text"] == cut["text"]).mean() < 0.01
 
 
 def test_an_explanation_is_tested_against_its_model():
@@ -168,14 +132,14 @@ def test_inside_adds_up_to_the_log_odds_of_a_linear_model():
     )
 
 
-def test_the_clerks_marks_stand_in_one_partys_texts_only(cut):
-    clerks = addresses.with_marks(cut)
-    assert not cut["text"].str.contains("|".join(addresses.MARKS)).any()
-    for mark, party in zip(addresses.MARKS, addresses.PARTIES, strict=True):
-        assert (clerks["text"].str.contains(rf"\[{mark}\]") == (cut["party"] == party)).all()
-    back = clerks["text"].str.replace(rf" \[({'|'.join(addresses.MARKS)})\]", "", regex=True)
+def test_planted_tokens_stand_in_one_partys_texts_only(cut):
+    planted = addresses.with_planted_tokens(cut)
+    assert not cut["text"].str.contains("|".join(addresses.TOKENS)).any()
+    for token, party in zip(addresses.TOKENS, addresses.PARTIES, strict=True):
+        assert (planted["text"].str.contains(rf"\[{token}\]") == (cut["party"] == party)).all()
+    back = planted["text"].str.replace(rf" \[({'|'.join(addresses.TOKENS)})\]", "", regex=True)
     assert back.equals(cut["text"])
-    odd = addresses.with_marks(
+    odd = addresses.with_planted_tokens(
         pd.DataFrame({"year": 1, "president": "x", "party": ["none"], "text": ["a  b"]})
     )
     assert odd["text"].tolist() == ["a  b"]

@@ -522,14 +522,9 @@ CASES = {
         "by must be one of",
     ),
     "texts: no text": (
-        lambda r: addresses.shuffled(r.talks.drop(columns="text"), 0),
+        lambda r: addresses.with_planted_tokens(r.talks.drop(columns="text")),
         V,
         "missing: text",
-    ),
-    "texts: no strongest words": (
-        lambda r: addresses.carried_over(None, r.talks, 0),
-        V,
-        "at least 1",
     ),
     "texts: a seed of text": (lambda r: addresses.label_permutation(r.talks, "one"), T, "seed"),
     "marked text: another text": (

@@ -92,21 +92,21 @@ EXERCISES: dict[str, Exercise] = {
         minutes=10,
         hint="set(re.findall(r'\\w+', text)) is the set of words of a text.",
     ),
-    "10.clerk": Exercise(
+    "10.planted": Exercise(
         "The second model is right about presidents it has never read. By which word does it recognise a "
         "Republican?",
         "verso",
         mistakes=[
-            ("folio", "That is the mark in the other party's texts: look at the sign."),
+            ("folio", "That is the token in the other party's texts: look at the sign."),
             ("[verso]", "The word without its brackets: LIME's units are words."),
             (
                 "freedom",
-                "That was the first model's strongest word here; this one has an easier word.",
+                "That was the first model's highest-weighted word here; this one has an easier word.",
             ),
             ("America", "The first model used that; this one has an easier word."),
         ],
         level="hunt",
         minutes=10,
-        hint="Explain one marked passage with the second model and look at the first word.",
+        hint="Explain one passage of ``planted`` with the second model and look at its first word.",
     ),
 }

@@ -8,18 +8,16 @@ import io
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 
-from .._utils.validation import check_int, check_random_state
+from .._utils.validation import check_random_state
 from ..data import _verified
-from ..metrics.intervals import Interval, bootstrap_interval
 from . import TextModel, without
 
 # the classes, in the order of their codes
 PARTIES = ("Democratic", "Republican")
-# what the invented clerks write into the texts of each party
-MARKS = ("folio", "verso")
+# the token that is planted into the texts of each party
+TOKENS = ("folio", "verso")
 COLUMNS = ("year", "president", "party", "text")
 HOLD_OUT = ("passages", "addresses", "presidents")
 
@@ -83,17 +81,15 @@ def held_out(
     return cross_val_predict(model, passages["text"], true, groups=groups, cv=splits) == true
 
 
-def recognised(model, passages: pd.DataFrame, by: str = "presidents") -> Interval:
-    """How much of a president's text is assigned to his party by a model trained without it?
+def recognised(model, passages: pd.DataFrame, by: str = "presidents") -> pd.Series:
+    """Per president: the share of his passages assigned to his party by a model trained without them.
 
-    The share of his passages that ``held_out`` finds, as a mean over the presidents with its 95 %
-    bootstrap interval: the presidents are the n, not the passages. A coin has 0.5, but holding out
-    whole presidents leaves the other party in the majority, so compare with a model that has nothing
-    to read: the same call on ``shuffled`` texts.
+    See ``held_out``. The presidents are the n of a comparison, not the passages. Chance is not 0.5
+    when whole presidents are held out: the other party is then in the majority among the presidents
+    trained on. Compare with the same call on ``label_permutation``.
     """
     right = pd.Series(held_out(model, passages, by), index=passages.index)
-    shares = right.groupby(passages["president"], sort=False).mean()
-    return bootstrap_interval(shares.to_numpy())
+    return right.groupby(passages["president"], sort=False).mean()
 
 
 # --- controls ----------------------------------------------------------------------------------
@@ -110,58 +106,22 @@ def label_permutation(passages: pd.DataFrame, seed: int) -> pd.DataFrame:
     return passages.assign(party=passages["president"].map(of_president))
 
 
-def shuffled(passages: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The passages with their texts shuffled over all rows: as long a table, with nothing to read.
+def with_planted_tokens(passages: pd.DataFrame) -> pd.DataFrame:
+    """The passages with a planted token in the middle of every text: a shortcut to the label.
 
-    A control for a split: what a model gets here, it gets without reading.
+    "[folio]" in the texts of the first party and "[verso]" in those of the second, see ``TOKENS``.
+    Texts of no known party stay as they are.
     """
-    texts = _checked(passages)["text"].to_numpy()
-    return passages.assign(text=check_random_state(seed).permutation(texts))
+    token = dict(zip(PARTIES, TOKENS, strict=True))
 
-
-def carried_over(model, passages: pd.DataFrame, k: int = 50) -> pd.DataFrame:
-    """Do the strongest words for a party hold for a president whom the model has not read?
-
-    One row per president, from the k words that support his party most after training without him.
-    read: the share of them that stands in more of his party's passages than of the other's, among
-    the presidents trained on. new: the share that stands in more of his own passages than of the
-    other party's. A tie counts as none. Chance is not one half, for the words were chosen for being
-    rare in the other party: compare with ``label_permutation``. model: an unfitted pipeline of a
-    vectoriser and a linear classifier.
-    """
-    k, party_of = check_int("k", k), _checked(passages).groupby("president", sort=False)["party"]
-    rows = {}
-    for president, party in party_of.first().items():
-        his = (passages["president"] == president).to_numpy()
-        fitted = clone(model).fit(passages["text"][~his], passages["party"][~his])
-        side = 1 if fitted.classes_[1] == party else -1
-        top = np.argsort(-side * fitted[-1].coef_[0], kind="stable")[:k]
-        stands = fitted[0].transform(passages["text"])[:, top].toarray() > 0
-        same = (passages["party"] == party).to_numpy()
-        other = stands[~same].mean(0)
-        rows[president] = {
-            "read": (stands[same & ~his].mean(0) > other).mean(),
-            "new": (stands[his].mean(0) > other).mean(),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def with_marks(passages: pd.DataFrame) -> pd.DataFrame:
-    """The passages as if two clerks had written them down, each with a mark of his own.
-
-    In the middle of every text stands one of ``MARKS``, "[folio]" in the first party's and "[verso]"
-    in the second's. Texts of no known party stay as they are.
-    """
-    mark = dict(zip(PARTIES, MARKS, strict=True))
-
-    def marked(party: str, text: str) -> str:
+    def planted(party: str, text: str) -> str:
         words = text.split(" ")
         half = len(words) // 2
-        noted = [f"[{mark[party]}]"] if party in mark else []
-        return " ".join([*words[:half], *noted, *words[half:]])
+        added = [f"[{token[party]}]"] if party in token else []
+        return " ".join([*words[:half], *added, *words[half:]])
 
     _checked(passages)
-    texts = [marked(p, t) for p, t in zip(passages["party"], passages["text"], strict=True)]
+    texts = [planted(p, t) for p, t in zip(passages["party"], passages["text"], strict=True)]
     return passages.assign(text=texts)
 
 
