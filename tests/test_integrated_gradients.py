@@ -29,7 +29,7 @@ def test_gauss_legendre_is_exact_up_to_degree_2n_minus_1_and_not_beyond():
 
 
 @pytest.mark.parametrize(
-    ("rule", "order"), [("left", 1), ("right", 1), ("middle", 2), ("trapezoid", 2)]
+    ("rule", "order"), [("left", 1), ("right", 1), ("midpoint", 2), ("trapezoid", 2)]
 )
 def test_errors_fall_with_the_order_that_the_docstring_says(rule, order):
     def error(n):
@@ -58,7 +58,7 @@ def test_a_saturated_unit_has_gradient_zero_and_value_one():
     def score(z):
         return 1 - torch.relu(1 - z[:, 0])
 
-    found = ig.explain(score, np.array([2.0]), np.array([0.0]), n_steps=400, rule="middle")
+    found = ig.explain(score, np.array([2.0]), np.array([0.0]), n_steps=400, rule="midpoint")
     assert found.values[0] == pytest.approx(1, abs=1e-9)
     x = torch.tensor([[2.0]], requires_grad=True)
     assert torch.autograd.grad(score(x).sum(), x)[0].item() == 0
@@ -85,7 +85,7 @@ def network():
     [
         ("left", "riemann_left"),
         ("right", "riemann_right"),
-        ("middle", "riemann_middle"),
+        ("midpoint", "riemann_middle"),
         ("gauss-legendre", "gausslegendre"),
     ],
 )

@@ -8,17 +8,17 @@ import torch
 
 from ._utils.cards import card, name_of
 
-RULES = ("left", "right", "middle", "trapezoid", "gauss-legendre")
+RULES = ("left", "right", "midpoint", "trapezoid", "gauss-legendre")
 
 
 def quadrature(n_steps: int, rule: str = "gauss-legendre") -> tuple[np.ndarray, np.ndarray]:
     """Places a in [0, 1] and weights that add up to 1: integral of h(a) over [0, 1] = sum w h(a).
 
-    rule: one of ``RULES``. The error of left and right falls as 1/n, that of middle and trapezoid as
+    rule: one of ``RULES``. The error of left and right falls as 1/n, that of midpoint and trapezoid as
     1/n^2 where h is smooth; Gauss-Legendre is exact for polynomials of degree 2 n - 1.
     Both results have shape (n_steps,).
 
-    >>> [v.tolist() for v in quadrature(2, "middle")]
+    >>> [v.tolist() for v in quadrature(2, "midpoint")]
     [[0.25, 0.75], [0.5, 0.5]]
     """
     if rule not in RULES:
@@ -31,7 +31,7 @@ def quadrature(n_steps: int, rule: str = "gauss-legendre") -> tuple[np.ndarray, 
         return np.arange(n) / n, flat
     if rule == "right":
         return np.arange(1, n + 1) / n, flat
-    if rule == "middle":
+    if rule == "midpoint":
         return (np.arange(n) + 0.5) / n, flat
     if rule == "trapezoid":
         ends = np.r_[0.5, np.ones(n - 2), 0.5]

@@ -37,7 +37,7 @@ def _sums() -> list[tuple]:
 
 EXERCISES: dict[str, Exercise] = {
     "11.product": Exercise(
-        "S = a b, explained at a = 2, b = 3 from the baseline (0, 0). What are the two integrated "
+        "S = a c, explained at a = 2, c = 3 from the baseline (0, 0). What are the two integrated "
         "gradients?",
         (3.0, 3.0),
         mistakes=[
@@ -47,11 +47,11 @@ EXERCISES: dict[str, Exercise] = {
                 "Those are the gradients at the end; average them along the path, then multiply by 2 and 3.",
             ),
             ((0.0, 0.0), "Those are the gradients at the baseline only."),
-            ((2.4, 3.6), "In proportion to the inputs? The integral treats a and b equally here."),
+            ((2.4, 3.6), "In proportion to the inputs? The integral treats a and c equally here."),
         ],
         level="predict",
         minutes=5,
-        hint="Along the path the gradient with respect to a is b t = 3 t, with t from 0 to 1.",
+        hint="Along the path the gradient with respect to a is 3 t, with t from 0 to 1.",
     ),
     "11.path": Exercise(
         "Write integrated(gradient, x, b, n): integrated gradients of x from b by the midpoint "
@@ -73,7 +73,7 @@ EXERCISES: dict[str, Exercise] = {
             ),
             (
                 lambda g, x, b, n: (x - b) * _along(g, x, b, np.arange(n) / n),
-                "That is the left rule: the points of the midpoint rule are (k + 1/2) / n.",
+                "That is the left Riemann sum: the points of the midpoint rule are (k + 1/2) / n.",
             ),
             (
                 lambda g, x, b, n: (x - b) * _along(g, x, 0 * b, (np.arange(n) + 0.5) / n),
