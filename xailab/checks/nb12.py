@@ -38,7 +38,7 @@ EXERCISES: dict[str, Exercise] = {
         ],
         level="predict",
         minutes=3,
-        hint="How much score does one unit of cost buy in each feature?",
+        hint="How much score does one unit of cost gain in each feature?",
     ),
     "12.closest": Exercise(
         "Write closest(w, c, x, t, scale): the row closest to x, by sqrt(sum((dx / scale)^2)), on "
