@@ -1,7 +1,7 @@
 """Counterfactuals for tables: what would have to change for the model to answer otherwise?
 
-The search tries every combination of real values of up to ``max_changes`` features, so "smallest"
-is a fact about these candidates and not a hope about an optimiser.
+The search tries every combination of real values of up to ``max_changes`` features, so its first
+answer is the sparsest among these candidates, and the cheapest of those.
 """
 
 from collections.abc import Callable, Mapping
@@ -139,7 +139,7 @@ def random_search(
     n_samples: int = 10_000,
     seed: int = 0,
 ) -> Counterfactuals:
-    """The control: draw changes blindly under the same rules and keep the best that gets over.
+    """The random-search baseline: draw changes at random under the same rules and keep the best.
 
     Parameters
     ----------
