@@ -91,6 +91,17 @@ def test_answers_differ_in_their_features_and_none_contains_another(table):
     assert not any(a <= b for a, b in itertools.permutations(sets, 2))
 
 
+def test_fewer_changes_come_before_a_lower_cost():
+    """Score 0.3 school + 0.04 hours - 5 from (10, 40): (11, 43) costs 0.65, (12, 40) costs 0.8."""
+    whole = itertools.product(range(1, 17), range(1, 100))
+    grid = pd.DataFrame(whole, columns=["school", "hours"], dtype=float)
+    x = pd.Series({"school": 10.0, "hours": 40.0})
+    units = cf.Rules(scale={"school": 2.5, "hours": 12.0})
+    found = cf.search(lambda X: X.to_numpy() @ [0.3, 0.04] - 5, x, grid, units, threshold=0)
+    assert found.best.row.tolist() == [12, 40] and found.best.cost == pytest.approx(0.8)
+    assert units.cost(np.array([[11.0, 43.0]]), x.to_numpy(), grid)[0] == pytest.approx(0.65)
+
+
 def test_the_rules_are_kept(table):
     rules = cf.Rules(("age", "hours"), ("school",), ("job", "place"))
     for answer in cf.search(predict, X, table, rules, max_changes=3, n_answers=99).answers:
