@@ -1,7 +1,7 @@
 """What the three LIMEs share: weigh the samples, fit a line, and the explanation that comes out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -36,11 +36,15 @@ def cosine_distance(Z: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LinearFit:
-    """weights (m,), intercept and weighted R^2 of a local linear model."""
+    """weights (m,), intercept and weighted R^2 of a local linear model on the rows it was fitted to.
+
+    sums: what ``sums_of`` keeps of these rows, None where they were not drawn at random.
+    """
 
     weights: np.ndarray
     intercept: float
     r2: float
+    sums: np.ndarray | None = None
 
     def at(self, z: np.ndarray) -> float:
         """The line's value at one sample z (m,): intercept + z w."""
@@ -76,6 +80,24 @@ def r_squared(residual: float, spread: float, size: float) -> float:
     return float(1 - residual / spread) if spread > 1e-24 * size else 0.0
 
 
+def sums_of(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray) -> np.ndarray:
+    """The weighted sums of products of (1, z, y - y_0) over the drawn rows: (m + 2, m + 2).
+
+    From them alone follows how well *any* line fits these rows, see ``r2_on``. Sums of several runs
+    can be added. Row 0, the explained one, is left out: every run has it.
+    """
+    columns = np.column_stack([np.ones(len(y) - 1), Z[1:], y[1:] - y[0]])
+    return columns.T * sample_weights[1:] @ columns
+
+
+def r2_on(sums: np.ndarray, weights: np.ndarray, intercept: float) -> float:
+    """R^2 of a line on the rows behind these ``sums_of``; intercept: of the line of y - y_0."""
+    miss = np.concatenate([[-intercept], -weights, [1]])
+    mean = sums[0, -1] / sums[0, 0]
+    spread = sums[-1, -1] - sums[0, 0] * mean**2
+    return r_squared(miss @ sums @ miss, spread, sums[-1, -1])
+
+
 def strongest(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int) -> np.ndarray:
     """The k columns that matter most at the explained row Z[0], in column order.
 
@@ -88,14 +110,18 @@ def strongest(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int) 
 def fit_strongest(
     Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int | None
 ) -> LinearFit:
-    """``fit`` on the k strongest columns (all of them for None); the others get weight 0."""
+    """``fit`` on the k strongest columns (all of them for None); the others get weight 0.
+
+    Row 0 is the explained one.
+    """
+    sums = sums_of(Z, y, sample_weights)
     if k is None or k >= Z.shape[1]:
-        return fit(Z, y, sample_weights)
+        return replace(fit(Z, y, sample_weights), sums=sums)
     chosen = strongest(Z, y, sample_weights, k)
     small = fit(Z[:, chosen], y, sample_weights)
     weights = np.zeros(Z.shape[1])
     weights[chosen] = small.weights
-    return LinearFit(weights, small.intercept, small.r2)
+    return LinearFit(weights, small.intercept, small.r2, sums)
 
 
 # --- checks of arguments and answers -----------------------------------------------------------
@@ -123,7 +149,23 @@ def answers(predict_proba: Callable, samples, things: str) -> np.ndarray:
         raise ValueError(
             f"predict_proba must return (n, classes) for n {things}; for {n} {things} it "
             f"returned shape {p.shape}."
+            + (" A regression is explained with target=None." if things == "rows" else "")
         )
+    return _finite(p)
+
+
+def numbers(predict: Callable, rows) -> np.ndarray:
+    """A regression's answers for n rows as (n,) finite floats; ValueError for anything else."""
+    y = check_array("The answer of predict", predict(rows))
+    if y.shape != (len(rows),):
+        raise ValueError(
+            f"With target=None, for a regression, predict must return (n,); for {len(rows)} rows it "
+            f"returned shape {y.shape}."
+        )
+    return _finite(y)
+
+
+def _finite(p: np.ndarray) -> np.ndarray:
     if not np.isfinite(p).all():
         raise ValueError(
             "predict_proba returned missing or infinite numbers; a line cannot be fitted to them."
@@ -147,20 +189,23 @@ class LocalExplanation:
 
     weights: (m,), one per condition, superpixel or word, in units of the model's output
     (probability): what it adds. local_prediction: the line's value at the explained input;
-    model_prediction: the model's own. r2: how well the line fits the weighted samples.
-    n_samples, kernel_width, num_features, target, seed: the settings it was made with; seed is
-    None where the samples were given. model: the name of the function that was asked.
+    model_prediction: the model's own. r2: how well the line fits the weighted samples it was fitted
+    to; with few samples it is too high, see ``stability.Stability.r2s``. sums: of these samples.
+    n_samples, kernel_width, num_features, target, seed: the settings it was made with; target is
+    None for a regression, seed where the samples were given. model: the name of the function that
+    was asked.
     """
 
     weights: np.ndarray
     intercept: float
     r2: float
+    sums: np.ndarray | None
     local_prediction: float
     model_prediction: float
     n_samples: int
     kernel_width: float
     num_features: int | None
-    target: int
+    target: int | None
     seed: int | None
     model: str
 
@@ -172,15 +217,19 @@ class LocalExplanation:
         """local_prediction - model_prediction: how far the line misses the input it explains."""
         return self.local_prediction - self.model_prediction
 
-    def card(self, model: str = "", output: str = "probability") -> str:
+    def card(self, model: str = "", output: str = "") -> str:
         """Everything that must stand beside these weights so that others can judge and repeat them.
 
         model, output: what the card calls the model and its output.
         """
+        if self.target is None:
+            output = output or "predicted number"
+        else:
+            output = f"{output or 'probability'}, class {self.target}"
         return cards.card(
             self.title,
             model=model or self.model,
-            output=f"{output}, class {self.target}",
+            output=output,
             prediction=f"{self.model_prediction:.3f} by the model",
             local_line=f"{self.local_prediction:.3f} (error {self.local_error:+.3f}), R2 {self.r2:.2f}",
             samples=f"{self.n_samples} {self._samples()}",

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from lime.discretize import QuartileDiscretizer
 from lime.lime_base import LimeBase
+from scipy.stats import kstest, truncnorm
 from sklearn.metrics import pairwise_distances
 
 from xailab.lime_tabular import explain, perturb
@@ -133,14 +134,59 @@ def test_row_zero_is_the_explained_row(adult, instance_a, discretise):
         assert near.Z[0, 0] == pytest.approx((40 - age.mean()) / age.std(ddof=0))
 
 
-def test_categories_are_drawn_as_often_as_the_table_has_them(adult, instance_a):
-    near = perturb(instance_a, adult.X, 20_000, np.random.default_rng(0), categorical=CATEGORICAL)
+def test_values_are_drawn_as_often_as_the_table_has_them(adult, instance_a):
+    near = perturb(
+        instance_a,
+        adult.X,
+        20_000,
+        np.random.default_rng(0),
+        categorical=CATEGORICAL,
+        draws="table",
+    )
     for j, name in enumerate(adult.X.columns):
         column = adult.X[name]
         assert set(near.samples[:, j]) <= set(column)
         assert near.samples[:, j].mean() == pytest.approx(column.mean(), abs=4 * column.std() / 141)
         if name in CATEGORICAL:
             assert np.array_equal(near.Z[:, j], near.samples[:, j] == instance_a[name])
+
+
+def test_by_default_numbers_are_truncated_normals_inside_bins(adult, instance_a):
+    n = 20_000
+    near = perturb(instance_a, adult.X, n, np.random.default_rng(0), categorical=CATEGORICAL)
+    for j, name in enumerate(adult.X.columns):
+        column, drawn = adult.X[name].to_numpy(), near.samples[1:, j]
+        if name in CATEGORICAL:
+            assert set(drawn) <= set(column)
+            continue
+        edges = np.unique(np.percentile(column, (25, 50, 75)))
+        ends = np.concatenate([[column.min()], edges, [column.max()]])
+        real, made = np.searchsorted(edges, column), np.searchsorted(edges, drawn)
+        for bin in np.unique(real):
+            share, inside = (real == bin).mean(), column[real == bin]
+            assert (made == bin).mean() == pytest.approx(share, abs=4 * np.sqrt(share / n))
+            if inside.std() == 0:
+                assert (drawn[made == bin] == inside[0]).all()
+                continue
+            a, b = (ends[bin : bin + 2] - inside.mean()) / inside.std()
+            truth = truncnorm(a, b, inside.mean(), inside.std())
+            assert kstest(drawn[made == bin], truth.cdf).pvalue > 1e-3, (name, bin)
+            assert drawn[made == bin].mean() == pytest.approx(
+                truth.mean(), abs=4 * truth.std() / np.sqrt((made == bin).sum())
+            )
+
+
+@pytest.mark.parametrize(
+    "column", [[2.0] * 30 + [3, 4, 5], [0.0] * 20 + [7.0] * 80, [0.1, 0.2, 0.3]]
+)
+def test_bins_with_one_value_and_full_last_bins_are_drawn_from_the_table(column):
+    X = pd.DataFrame({"u": column})
+    near = perturb(X.iloc[0], X, 4000, np.random.default_rng(0))
+    assert near.samples.min() >= min(column) and near.samples.max() <= max(column)
+    edges = np.unique(np.percentile(column, (25, 50, 75)))
+    real, made = np.searchsorted(edges, column), np.searchsorted(edges, near.samples[1:, 0])
+    for bin in range(len(edges) + 1):
+        assert (made == bin).mean() == pytest.approx((real == bin).mean(), abs=0.04)
 
 
 def test_without_bins_numbers_are_normal_and_z_is_their_standard_score(rng):
@@ -278,6 +324,21 @@ def test_rows_that_were_drawn_elsewhere_can_be_used_instead(coins):
         explain(additive, x, coins, samples=drawn.samples[1:] + 0.5)
 
 
+def test_a_regression_has_numbers_for_answers(coins):
+    def predict(X):
+        return 100 + 30 * X["a"].to_numpy() - 5 * X["b"].to_numpy()
+
+    x = pd.Series({"a": 1.0, "b": 1.0})
+    settings = {"n_samples": 20_000, "categorical": ["a", "b"]}
+    model = explain(predict, x, coins, target=None, **settings)
+    assert model.weights == pytest.approx([30, -5], abs=0.1)
+    assert model.model_prediction == 125
+    assert model.target is None
+    assert "predicted number" in str(model) and "class" not in str(model)
+    two = explain(lambda X: two_classes(predict(X)), x, coins, **settings)
+    np.testing.assert_allclose(model.weights, two.weights)
+
+
 def test_around_draws_from_a_normal_around_the_row_itself(rng):
     X = pd.DataFrame({"u": rng.normal(7, 3, 500)})
     near = perturb(pd.Series({"u": 20.0}), X, 20_000, rng, discretise=False, around=True)
@@ -339,6 +400,10 @@ def test_table_and_sentence_put_the_largest_weight_first(coins):
         ({"predict_proba": lambda X: np.zeros(len(X))}, r"must return \(n, classes\)"),
         ({"predict_proba": lambda X: np.zeros((3, 2))}, r"must return \(n, classes\)"),
         ({"predict_proba": lambda X: np.full((len(X), 2), np.nan)}, "missing or infinite"),
+        ({"predict_proba": lambda X: X["a"].to_numpy()}, "explained with target=None"),
+        ({"target": None}, r"for a regression, predict must return \(n,\)"),
+        ({"target": None, "predict_proba": lambda X: X["a"] / 0 * 0}, "missing or infinite"),
+        ({"draws": "uniform"}, "draws must be 'normal' or 'table', not 'uniform'"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(coins, change, message):

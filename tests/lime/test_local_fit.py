@@ -13,7 +13,9 @@ from xailab.local_fit import (
     exponential_kernel,
     fit,
     fit_strongest,
+    r2_on,
     strongest,
+    sums_of,
 )
 
 
@@ -111,6 +113,30 @@ def test_all_columns_are_kept_for_none_or_for_more_than_there_are(samples, k):
     line, whole = fit_strongest(*samples, k), fit(*samples)
     assert isinstance(line, LinearFit)
     assert np.array_equal(line.weights, whole.weights)
+
+
+def test_sums_give_the_r2_of_any_line_on_the_rows_behind_the_first(samples, rng):
+    Z, y, weights = samples
+    other = Z[:, ::-1] + rng.normal(size=Z.shape)
+    for line in (fit(Z, y, weights), fit(other, y, np.ones(200))):
+        oracle = Ridge()
+        oracle.coef_, oracle.intercept_ = line.weights, line.intercept
+        expected = oracle.score(Z[1:], y[1:], sample_weight=weights[1:])
+        found = r2_on(sums_of(Z, y, weights), line.weights, line.intercept - y[0])
+        assert found == pytest.approx(expected, rel=1e-9)
+    # sums of two draws are the sums of both together
+    both = sums_of(Z[:100], y[:100], weights[:100])
+    rest = np.append(0, np.arange(100, 200))
+    both = both + sums_of(Z[rest], y[rest], weights[rest])
+    np.testing.assert_allclose(both, sums_of(Z, y, weights), atol=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1 / 3])
+def test_on_constant_answers_every_line_has_r2_zero(samples, value):
+    Z, _, weights = samples
+    y = np.full(200, value)
+    line = fit_strongest(Z, y, weights, None)
+    assert r2_on(line.sums, line.weights, line.intercept - y[0]) == 0.0
 
 
 @pytest.mark.parametrize("k", [0, -1])

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from .._utils.cards import name_of
-from .._utils.validation import check_array, check_callable, check_random_state
+from .._utils.validation import check_array, check_callable, check_random_state, truncated
 from ..local_fit import (
     LocalExplanation,
     answers,
     check_settings,
     exponential_kernel,
     fit_strongest,
+    numbers,
     of_class,
 )
 from .neighbourhood import Categorical, Neighbourhood, category_name, encode, perturb
@@ -33,6 +34,7 @@ class LocalModel(LocalExplanation):
     categorical: tuple[str, ...]
     discretise: bool
     around: bool
+    draws: str | None
     n_train: int
 
     title: ClassVar[str] = "LIME for a table row"
@@ -48,7 +50,8 @@ class LocalModel(LocalExplanation):
     def _samples(self) -> str:
         drawn = "around the row" if self.around else "from the training columns"
         kind = "in bins" if self.discretise else "continuous"
-        return f"{drawn} of {self.n_train} rows, {kind}"
+        how = {"normal": ", truncated normals", "table": ", values of the table"}
+        return f"{drawn} of {self.n_train} rows, {kind}{how.get(self.draws, '')}"
 
     def _reading(self, k: int) -> str:
         top = self.table().head(k)
@@ -68,20 +71,21 @@ def explain(
     kernel_width: float | None = None,
     num_features: int | None = None,
     categorical: Categorical = (),
-    target: int = 1,
+    target: int | None = 1,
     discretise: bool = True,
     around: bool = False,
+    draws: str = "normal",
     samples: np.ndarray | None = None,
     seed: int = 0,
 ) -> LocalModel:
     """Explain one row of a table: the linear model that best imitates the black box near it.
 
-    Ribeiro et al. 2016, eq. 1, with the kernel and the ridge penalty of the lime package.
+    Ribeiro et al. 2016, eq. 1, with the draws, the kernel and the ridge penalty of the lime package.
 
     Parameters
     ----------
     predict_proba : function, DataFrame (n, d) -> (n, C) probabilities
-        The black box; it is asked once, about all rows.
+        The black box; it is asked once, about all rows. For target=None -> (n,) numbers.
     x : row of X_train's kind, (d,)
         What is explained.
     X_train : DataFrame (n_train, d)
@@ -94,9 +98,9 @@ def explain(
         How many features get a weight, the strongest ones; None keeps all.
     categorical : names, or mapping of names to the names of their codes
         The columns that hold codes of categories.
-    target : int
-        The class to explain.
-    discretise, around : bool
+    target : int, optional
+        The class to explain; None for a regression.
+    discretise, around, draws : bool, bool, "normal" or "table"
         How rows are drawn and seen, see ``perturb``.
     samples : (n, d), optional
         Rows to use instead of drawing them, the first of them x.
@@ -121,6 +125,8 @@ def explain(
         raise ValueError(
             "around=True needs discretise=False: bins are drawn from the whole column."
         )
+    if draws not in ("normal", "table"):
+        raise ValueError(f"draws must be 'normal' or 'table', not {truncated(draws)}.")
 
     # draw
     if samples is None:
@@ -132,12 +138,16 @@ def explain(
             categorical=categorical,
             discretise=discretise,
             around=around,
+            draws=draws,
         )
     else:
         near = encode(samples, x, X_train, categorical=categorical, discretise=discretise)
     # ask
     rows = pd.DataFrame(near.samples, columns=X_train.columns)
-    y = of_class(answers(predict_proba, rows, "rows"), target)
+    if target is None:
+        y = numbers(predict_proba, rows)
+    else:
+        y = of_class(answers(predict_proba, rows, "rows"), target)
     # weigh
     distance = np.linalg.norm(near.Z - near.Z[0], axis=1)
     sample_weights = exponential_kernel(distance, kernel_width)
@@ -159,6 +169,7 @@ def explain(
         categorical=tuple(categorical),
         discretise=discretise,
         around=around,
+        draws=draws if discretise and samples is None else None,
         n_train=len(X_train),
     )
 

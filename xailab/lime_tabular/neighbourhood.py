@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr, ndtri
 
 Categorical = Iterable[str] | Mapping[str, tuple[str, ...]]
 
@@ -33,10 +34,12 @@ def perturb(
     categorical: Categorical = (),
     discretise: bool = True,
     around: bool = False,
+    draws: str = "normal",
 ) -> Neighbourhood:
     """Draw n_samples rows to ask the model about, every column on its own.
 
-    As lime.lime_tabular; Ribeiro et al. 2016, section 3.3.
+    As lime.lime_tabular; Ribeiro et al. 2016, section 3.3. Bins and categories appear as often as in
+    the training data, and the draws are *not* close to x: only the kernel makes LIME local.
 
     Parameters
     ----------
@@ -47,11 +50,13 @@ def perturb(
     rng : numpy.random.Generator
         What draws.
     discretise : bool
-        True: values come from the training column, so bins and categories appear as often as in
-        the data, and the draws are *not* close to x: only the kernel makes LIME local. False:
-        numeric columns are normal, with the training spread around the training mean.
+        True: a number is drawn inside a quartile bin of its training column. False: numeric columns
+        are normal, with the training spread around the training mean.
     around : bool
         Not discretised, draw numeric columns around x itself instead of the training mean.
+    draws : "normal" or "table"
+        How a number is drawn inside its bin: from a truncated normal distribution, as the lime
+        package does, or as one of the column's own values.
 
     Returns
     -------
@@ -62,13 +67,46 @@ def perturb(
     samples = np.empty((n_samples, len(row)))
     for j, feature in enumerate(X_train.columns):
         column = train[:, j]
-        if discretise or feature in categorical:
+        if feature in categorical or (discretise and draws == "table"):
             samples[:, j] = rng.choice(column, n_samples)
+        elif discretise:
+            samples[:, j] = _draw_in_bins(column, n_samples, rng)
         else:
             centre = row[j] if around else column.mean()
             samples[:, j] = centre + column.std() * rng.standard_normal(n_samples)
     samples[0] = row
     return encode(samples, x, X_train, categorical=categorical, discretise=discretise)
+
+
+def quartiles(column: np.ndarray) -> np.ndarray:
+    """The inner edges of the bins: the 25th, 50th and 75th percentile, without repetitions."""
+    return np.unique(np.percentile(column, (25, 50, 75)))
+
+
+def _draw_in_bins(column: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """n numbers: first a bin, as often as the column falls into it, then a truncated normal.
+
+    The normal has mean and standard deviation of the column's values in the bin and is cut off at
+    the bin's edges, as in lime's QuartileDiscretizer.undiscretize. A bin with one value gives it.
+    """
+    edges = quartiles(column)
+    bins = np.searchsorted(edges, column)
+    lows = np.append(column.min(), edges)
+    highs = np.append(edges, column.max())
+    drawn = rng.choice(bins, n)
+    values = np.empty(n)
+    for bin in np.unique(drawn):
+        here, inside = drawn == bin, column[bins == bin]
+        mean, spread = inside.mean(), inside.std()
+        if spread == 0:
+            values[here] = inside[0]
+            continue
+        low, high = lows[bin], highs[bin]
+        below, above = ndtr((low - mean) / spread), ndtr((high - mean) / spread)
+        normal = mean + spread * ndtri(rng.uniform(below, above, here.sum()))
+        # rounding must not carry a value over the edge into another bin
+        values[here] = np.clip(normal, np.nextafter(low, high), high)
+    return values
 
 
 def encode(
@@ -105,7 +143,7 @@ def encode(
             Z[:, j] = drawn == value
             conditions.append(f"{feature} = {category_name(feature, value, categorical)}")
         elif discretise:
-            edges = np.unique(np.percentile(column, (25, 50, 75)))
+            edges = quartiles(column)
             bin = np.searchsorted(edges, value)
             Z[:, j] = np.searchsorted(edges, drawn) == bin
             conditions.append(_bin_name(feature, edges, bin))
