@@ -9,10 +9,17 @@ import pandas as pd
 
 from ._utils.cards import card
 from ._utils.validation import check_array, check_int
+from .local_fit import r2_on
 from .shapley.attribution import Attribution
 
 BAR = {"r2": 0.5, "local_error": 0.1, "jaccard": 0.8}
-"""The course's bar for reporting: R2 at least, |local - model prediction| at most, Jaccard at least."""
+"""The course's bar for reporting: R2 at least, |local - model prediction| at most, Jaccard at least.
+
+A run meets it or not; the verdict rests on all runs. 0.1 is meant for probabilities.
+"""
+
+LEAST_RUNS = 5
+"""Fewer runs than these settle nothing."""
 
 
 def top_k(weights: np.ndarray, k: int) -> np.ndarray:
@@ -42,6 +49,7 @@ class Stability:
     """Explanations of one row by the same method with different seeds.
 
     runs: one LocalExplanation per seed. k: how many features one would report.
+    r2, local_error and jaccard are means over the runs.
     """
 
     runs: tuple
@@ -53,18 +61,56 @@ class Stability:
         return np.array([run.weights for run in self.runs])
 
     @property
+    def r2s(self) -> np.ndarray:
+        """(runs,): R2 of each line on fresh draws, the rows that the *other* runs drew.
+
+        On its own rows a line of few samples looks far too good; ``run.r2`` is that number.
+        """
+        asked = [run.model_prediction for run in self.runs]
+        if any(run.sums is None for run in self.runs):
+            raise ValueError(
+                "R2 on fresh draws needs explanations whose samples were drawn at random."
+            )
+        if not np.allclose(asked, asked[0], rtol=0, atol=1e-4):
+            raise ValueError(
+                f"R2 on fresh draws needs runs of one model and row; the model gave {min(asked):.3f} "
+                f"to {max(asked):.3f}."
+            )
+        total = sum(run.sums for run in self.runs)
+        return np.array(
+            [
+                r2_on(total - run.sums, run.weights, run.intercept - run.model_prediction)
+                for run in self.runs
+            ]
+        )
+
+    @property
     def r2(self) -> float:
-        """Mean R2 of the runs."""
-        return float(np.mean([run.r2 for run in self.runs]))
+        """Mean R2 on fresh draws."""
+        return float(self.r2s.mean())
+
+    @property
+    def local_errors(self) -> np.ndarray:
+        """(runs,): |local prediction - model prediction|."""
+        return np.array([abs(run.local_prediction - run.model_prediction) for run in self.runs])
 
     @property
     def local_error(self) -> float:
         """Mean |local prediction - model prediction|."""
-        return float(np.mean([abs(r.local_prediction - r.model_prediction) for r in self.runs]))
+        return float(self.local_errors.mean())
+
+    @property
+    def jaccards(self) -> np.ndarray:
+        """(runs,): mean Jaccard index of a run's top k with those of the other runs."""
+        W, n = self.weights, len(self.runs)
+        pairs = np.zeros((n, n))
+        for i, j in combinations(range(n), 2):
+            pairs[i, j] = pairs[j, i] = jaccard(W[[i, j]], self.k)
+        return pairs.sum(1) / (n - 1)
 
     @property
     def jaccard(self) -> float:
-        """Mean Jaccard index of the runs' top k."""
+        """Mean Jaccard index of the runs' top k, over all pairs."""
         return jaccard(self.weights, self.k)
 
     def table(self) -> pd.DataFrame:
@@ -83,46 +129,74 @@ class Stability:
         )
         return table.iloc[np.argsort(-np.abs(mean), kind="stable")]
 
+    def met(self) -> dict[str, np.ndarray]:
+        """Which runs meet each part of the bar: (runs,) bool."""
+        return {
+            f"R2 reaches {BAR['r2']}": self.r2s >= BAR["r2"],
+            f"the line comes within {BAR['local_error']} of the model": (
+                self.local_errors <= BAR["local_error"]
+            ),
+            f"the top-{self.k} Jaccard reaches {BAR['jaccard']}": self.jaccards >= BAR["jaccard"],
+        }
+
     def faults(self) -> list[str]:
-        """Why these explanations should not be reported; empty when they clear ``BAR``."""
-        found = []
-        if self.r2 < BAR["r2"]:
-            found.append(f"R2 {self.r2:.2f} is below {BAR['r2']}")
-        if self.local_error > BAR["local_error"]:
-            found.append(
-                f"the line misses the model by {self.local_error:.2f}, more than {BAR['local_error']}"
-            )
-        if self.jaccard < BAR["jaccard"]:
-            found.append(f"top-{self.k} Jaccard {self.jaccard:.2f} is below {BAR['jaccard']}")
+        """Why these explanations should not be reported: the parts of the bar that no run meets."""
+        n = len(self.runs)
+        return [f"{part} in none of {n} runs" for part, met in self.met().items() if not met.any()]
+
+    def doubts(self) -> list[str]:
+        """What is not settled: the parts of the bar that only some runs meet, and too few runs."""
+        n = len(self.runs)
+        found = [
+            f"{part} in {met.sum()} of {n} runs"
+            for part, met in self.met().items()
+            if met.any() and not met.all()
+        ]
+        if n < LEAST_RUNS:
+            found.append(f"{n} runs are too few, {LEAST_RUNS} are needed")
         return found
 
     @property
+    def verdict(self) -> str:
+        """ "may be reported", "undecided" or "do not report"."""
+        if self.faults():
+            return "do not report"
+        return "undecided" if self.doubts() else "may be reported"
+
+    @property
     def reportable(self) -> bool:
-        """Does it clear the bar?"""
-        return not self.faults()
+        """Does every run meet the bar?"""
+        return self.verdict == "may be reported"
+
+    def _numbers(self) -> dict[str, str]:
+        return {
+            "R2 on fresh draws": _span(self.r2s),
+            "line and model apart by": _span(self.local_errors),
+            f"top-{self.k} Jaccard": _span(self.jaccards),
+        }
 
     def card(self) -> str:
-        """The figures and the verdict, one line each."""
+        """The figures, smallest to largest over the runs, and the verdict, one line each."""
         return card(
-            f"Stability over {len(self.runs)} seeds",
-            R2=f"{self.r2:.2f}",
-            local_error=f"{self.local_error:.2f}",
-            jaccard=f"{self.jaccard:.2f} (top {self.k})",
-            verdict="may be reported" if self.reportable else "do not report",
+            f"Stability over {len(self.runs)} seeds", **self._numbers(), verdict=self.verdict
         )
 
     def __repr__(self) -> str:
         return self.card()
 
     def describe(self) -> str:
-        """The verdict in a plain sentence."""
-        numbers = (
-            f"Over {len(self.runs)} seeds: R2 {self.r2:.2f}, local against model prediction "
-            f"{self.local_error:.2f} apart, top-{self.k} Jaccard {self.jaccard:.2f}."
+        """The verdict in plain sentences; every range is the smallest to the largest of the runs."""
+        numbers = ", ".join(f"{name} {span}" for name, span in self._numbers().items())
+        reasons = "; ".join(self.faults() or self.doubts())
+        verdict = self.verdict.capitalize()
+        return (
+            f"Over {len(self.runs)} seeds: {numbers}. {verdict}{': ' if reasons else ''}{reasons}."
         )
-        if self.reportable:
-            return f"{numbers} Clears the bar."
-        return f"{numbers} Do not report: {'; '.join(self.faults())}."
+
+
+def _span(values: np.ndarray) -> str:
+    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def repeat(
@@ -130,7 +204,8 @@ def repeat(
 ) -> Stability:
     """Run ``explain(seed)`` for every seed and gather the results.
 
-    explain: seed -> LocalModel (or anything with weights, conditions, r2 and both predictions).
+    explain: seed -> LocalModel, or another LocalExplanation with conditions. The draws have to
+    depend on the seed, and the model and the row must not.
     """
     seeds = tuple(seeds)
     if len(set(seeds)) < 2:

@@ -82,13 +82,29 @@ class Run:
         self.r2, self.local_prediction, self.weights = r2, 0.5, np.array([1.0, 0.5])
 
 
+class Planted(stability.Stability):
+    """R2 on fresh draws is what the runs say."""
+
+    @property
+    def r2s(self):
+        return np.array([run.r2 for run in self.runs])
+
+
 def test_the_dial_shades_only_what_should_not_be_reported():
-    found = [stability.Stability((Run(r2), Run(r2)), 1) for r2 in (0.9, 0.1, 0.8)]
+    found = [Planted((Run(r2),) * 5, 1) for r2 in (0.9, 0.1, 0.8)]
     ax = plots.dial([1.0, 10.0, 100.0], found, "width")
     assert len(ax.patches) == 1
     low, high = ax.patches[0].get_extents().transformed(ax.transData.inverted()).intervalx
     assert (low, high) == pytest.approx((10**0.5, 10**1.5))
     assert ax.lines[0].get_ydata() == pytest.approx([0.9, 0.1, 0.8])
+
+
+def test_the_dial_shades_the_undecided_more_faintly():
+    found = [Planted((Run(r2), *[Run(0.9)] * 4), 1) for r2 in (0.9, 0.1)]
+    found.append(Planted((Run(0.1),) * 5, 1))
+    ax = plots.dial([1.0, 10.0, 100.0], found, "width")
+    faint, strong = (patch.get_facecolor()[0] for patch in ax.patches)
+    assert faint > strong
 
 
 def test_error_curves_average_over_the_seeds():

@@ -71,7 +71,7 @@ PANELS = {
     ),
     "what_if": lambda: widgets.what_if(predict, TABLE.iloc[0], TABLE, CATEGORIES),
     "background_slider": lambda: widgets.background_slider(predict, TABLE.iloc[0], TABLE),
-    "lime_dial": lambda: widgets.lime_dial(predict_proba, TABLE.iloc[0], TABLE, ["c"], k=2),
+    "lime_dial": lambda: widgets.lime_dial(predict_proba, TABLE, TABLE, ["c"], k=2),
     "localisation_explorer": lambda: widgets.localisation_explorer(
         _views(), {"m": np.stack([HEAT, HEAT.T.reshape(32, 40)]), "n": np.stack([HEAT, HEAT])}
     ),

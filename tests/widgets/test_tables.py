@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xailab import widgets
+from xailab import lime_tabular, stability, widgets
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +73,31 @@ def test_the_dial_gives_the_verdict(table):
     assert "Do not report" in box.text
     box.controls["seeds"].value = 2
     assert "Over 2 seeds" in box.text
+    assert "outcome" not in box.controls
+
+
+def test_the_stability_panel_explains_the_chosen_row(table):
+    box = widgets.lime_dial(proba, table, table, ["kind"], k=1)
+    yes = predict(table) > 0.5
+    box.controls["n_samples"].value = 200
+    box.controls["outcome"].value = "predicted no"
+    assert box.controls["row"].max == (~yes).sum() - 1
+    box.controls["row"].value = 3
+    place = np.flatnonzero(~yes)[3]
+    assert f"Row {table.index[place]}, model {predict(table)[place]:.2f}. Over 10" in box.text
+    runs = stability.repeat(
+        lambda seed: lime_tabular.explain(
+            proba, table.iloc[place], table, categorical=["kind"], n_samples=200, seed=seed
+        ),
+        range(10),
+        k=1,
+    )
+    assert box.text.endswith(runs.describe())
+    box.controls["outcome"].value = "predicted yes"
+    assert box.controls["row"].value == 0
+    assert f"Row {table.index[yes][0]}," in box.text
+
+
+def test_the_stability_panel_needs_a_row(table):
+    with pytest.raises(ValueError, match="one row at least to choose from"):
+        widgets.lime_dial(proba, table[:0], table)

@@ -168,13 +168,13 @@ def ranges(
 
 
 def dial(x: Sequence[float], found: Sequence, xlabel: str, ax: Axes | None = None) -> Axes:
-    """Stability against a setting: R2, top-k Jaccard and local error; grey where not to report.
+    """Stability against a setting: R2, top-k Jaccard and local error, means over the seeds.
 
-    x: the setting's values, increasing, on a log scale. found: a ``stability.Stability`` for each.
-
+    Grey where the verdict is not to report, pale grey where it is undecided. x: the setting's values,
+    increasing, on a log scale. found: a ``stability.Stability`` for each.
     """
     names = {
-        "R2": "r2",
+        "R2 on fresh draws": "r2",
         f"Jaccard, top {found[0].k}": "jaccard",
         "local error, |local - model|": "local_error",
     }
@@ -185,8 +185,9 @@ def dial(x: Sequence[float], found: Sequence, xlabel: str, ax: Axes | None = Non
     edges = np.concatenate([[x[0] ** 2 / edges[0]], edges, [x[-1] ** 2 / edges[-1]]])
     for low, high, one in zip(edges[:-1], edges[1:], found, strict=True):
         if not one.reportable:
-            ax.axvspan(low, high, color="0.9", lw=0, zorder=0)
-    ax.set_title("Grey: do not report")
+            shade = "0.94" if one.verdict == "undecided" else "0.85"
+            ax.axvspan(low, high, color=shade, lw=0, zorder=0)
+    ax.set_title("Grey: do not report, pale grey: undecided")
     return words(ax)
 
 

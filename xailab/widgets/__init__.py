@@ -18,6 +18,7 @@ import pandas as pd
 
 from .. import lime_tabular, plots, shapley, stability
 from .._utils.validation import check_int
+from ..local_fit import answers, of_class
 from ..plots.settings import COLORS
 from .evaluations import localisation_explorer, randomisation_explorer
 from .overlay import ThresholdOverlay
@@ -60,14 +61,7 @@ def instance_explorer(
     """
     if not isinstance(X, pd.DataFrame) or not len(X):
         raise ValueError("X must be a DataFrame with one row at least to choose from.")
-    yes = np.asarray(predict(X)) > 0.5
-    groups = {"all rows": np.ones(len(X), bool), "predicted yes": yes, "predicted no": ~yes}
-    if y is not None:
-        true = np.asarray(y, dtype=bool)
-        groups |= {"wrongly yes": yes & ~true, "wrongly no": ~yes & true}
-    places = {name: np.flatnonzero(chosen) for name, chosen in groups.items() if chosen.any()}
-    outcome = ipw.Dropdown(description="outcome", options=list(places))
-    row = slider(ipw.IntSlider, "row", min=0, max=len(X) - 1)
+    places, outcome, row = _row_controls(np.asarray(predict(X)) > 0.5, y)
     index = ipw.Text(
         description="index",
         value=str(X.index[0]),
@@ -82,10 +76,6 @@ def instance_explorer(
         ax = plots.waterfall(attribution, colors=COLORS[colours])
         return ax, f"Row {X.index[place]}. {attribution.describe()}"
 
-    def restart(change) -> None:
-        row.max = len(places[change["new"]]) - 1
-        row.value = 0
-
     def jump(change) -> None:
         if change["new"] not in labels:
             made._say(f"X has no row {change['new']!r}; its first label is {X.index[0]}.")
@@ -93,10 +83,30 @@ def instance_explorer(
         outcome.value = "all rows"
         row.value = labels[change["new"]]
 
-    outcome.observe(restart, names="value")
     made = panel(draw, outcome=outcome, row=row, index=index, colours=color_switch(COLORS))
     index.observe(jump, names="value")
     return made
+
+
+def _row_controls(yes: np.ndarray, y: pd.Series | None = None):
+    """Places of the rows by outcome, and the controls outcome and row, which chooses among them.
+
+    yes: (n,) bool, what the model predicts. y: the true labels, if there are any.
+    """
+    groups = {"all rows": np.ones(len(yes), bool), "predicted yes": yes, "predicted no": ~yes}
+    if y is not None:
+        true = np.asarray(y, dtype=bool)
+        groups |= {"wrongly yes": yes & ~true, "wrongly no": ~yes & true}
+    places = {name: np.flatnonzero(chosen) for name, chosen in groups.items() if chosen.any()}
+    outcome = ipw.Dropdown(description="outcome", options=list(places))
+    row = slider(ipw.IntSlider, "row", min=0, max=len(yes) - 1)
+
+    def restart(change) -> None:
+        row.max = len(places[change["new"]]) - 1
+        row.value = 0
+
+    outcome.observe(restart, names="value")
+    return places, outcome, row
 
 
 def what_if(
@@ -199,25 +209,26 @@ def background_slider(
 
 def lime_dial(
     predict_proba: Callable,
-    x: pd.Series,
+    x: pd.Series | pd.DataFrame,
     X_train: pd.DataFrame,
     categorical=(),
     k: int = 3,
     target: int = 1,
     output: str = "probability of income > 50K",
 ) -> Panel:
-    """LIME repeated over seeds under chosen settings, with a verdict on its stability.
+    """The stability panel: LIME repeated over seeds under chosen settings, and whether to report it.
 
-    controls: n_samples, kernel_width, seeds (how many runs), k (features that one would report),
-    bins (discretised or not), colours. The readout gives R2, local and model prediction and the top-k
-    Jaccard index, and says when an explanation should not be reported.
+    controls: outcome and row (where x is a table), n_samples, kernel_width, seeds (how many runs), k
+    (features that one would report), bins (discretised or not), colours. The readout gives the ranges
+    over the runs of R2 on fresh draws, of the distance between line and model and of the top-k Jaccard
+    index, and the verdict of ``stability.Stability``.
 
     Parameters
     ----------
     predict_proba : callable
         DataFrame (n, d) -> (n, classes).
-    x : Series (d,)
-        The row that is explained.
+    x : Series (d,) or DataFrame (n, d)
+        The row that is explained, or the rows to choose it from.
     X_train : DataFrame (m, d)
         As in ``lime_tabular.explain``.
     categorical : sequence of str
@@ -230,12 +241,17 @@ def lime_dial(
         What the model returns, for the labels.
     """
     d = X_train.shape[1]
+    rows = x if isinstance(x, pd.DataFrame) else pd.DataFrame([x])
+    if not len(rows):
+        raise ValueError("x must be a row, or a DataFrame with one row at least to choose from.")
+    p = of_class(answers(predict_proba, rows, "rows"), target)
+    places, outcome, row = _row_controls(p > 0.5)
 
     @lru_cache(maxsize=400)
-    def one(seed: int, n_samples: int, kernel_width: float, bins: bool):
+    def one(place: int, seed: int, n_samples: int, kernel_width: float, bins: bool):
         return lime_tabular.explain(
             predict_proba,
-            x,
+            rows.iloc[place],
             X_train,
             categorical=categorical,
             n_samples=n_samples,
@@ -245,17 +261,30 @@ def lime_dial(
             seed=seed,
         )
 
-    def draw(n_samples: int, kernel_width: float, seeds: int, k: int, bins: bool, colours: str):
+    def draw(
+        n_samples: int,
+        kernel_width: float,
+        seeds: int,
+        k: int,
+        bins: bool,
+        colours: str,
+        outcome: str = "all rows",
+        row: int = 0,
+    ):
+        place = places[outcome][min(row, len(places[outcome]) - 1)]
         runs = stability.repeat(
-            lambda seed: one(seed, n_samples, kernel_width, bins), range(seeds), k
+            lambda seed: one(place, seed, n_samples, kernel_width, bins), range(seeds), k
         )
         ax = plots.ranges(runs.table(), output, colors=COLORS[colours])
-        ax.set_title("may be reported" if runs.reportable else "DO NOT REPORT")
-        return ax, runs.describe()
+        ax.set_title(runs.verdict.upper())
+        which = f"Row {rows.index[place]}, model {p[place]:.2f}. " if len(rows) > 1 else ""
+        return ax, which + runs.describe()
 
     sizes = [n for n in (50, 100, 200, 500, 1000, 2000, 5000, 10000) if n >= d + 2]
+    choice = {"outcome": outcome, "row": row} if len(rows) > 1 else {}
     return panel(
         draw,
+        **choice,
         n_samples=slider(ipw.SelectionSlider, "samples", options=sizes, value=sizes[-2]),
         kernel_width=slider(
             ipw.FloatLogSlider, "kernel width", min=-1, max=2, step=0.05, value=0.75 * np.sqrt(d)
