@@ -18,7 +18,7 @@ BAR = {"r2": 0.5, "local_error": 0.1, "jaccard": 0.8}
 A run meets it or not; the verdict rests on all runs. 0.1 is meant for probabilities.
 """
 
-LEAST_RUNS = 5
+LEAST_RUNS = 10
 """Fewer runs than these settle nothing."""
 
 

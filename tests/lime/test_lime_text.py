@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_answer_and_the_global_state_is_left_alone(
 
 
 def test_it_can_be_repeated_described_and_put_on_a_card():
-    runs = stability.repeat(lambda s: lime_text.explain(bag, TEXT, seed=s), range(5), k=2)
+    runs = stability.repeat(lambda s: lime_text.explain(bag, TEXT, seed=s), range(10), k=2)
     assert runs.jaccard == 1 and runs.reportable
     found = runs.runs[0]
     assert list(found.table().index[:2]) == ["cat", "dog"]

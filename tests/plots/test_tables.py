@@ -91,7 +91,7 @@ class Planted(stability.Stability):
 
 
 def test_the_dial_shades_only_what_should_not_be_reported():
-    found = [Planted((Run(r2),) * 5, 1) for r2 in (0.9, 0.1, 0.8)]
+    found = [Planted((Run(r2),) * 10, 1) for r2 in (0.9, 0.1, 0.8)]
     ax = plots.dial([1.0, 10.0, 100.0], found, "width")
     assert len(ax.patches) == 1
     low, high = ax.patches[0].get_extents().transformed(ax.transData.inverted()).intervalx
@@ -100,8 +100,8 @@ def test_the_dial_shades_only_what_should_not_be_reported():
 
 
 def test_the_dial_shades_the_undecided_more_faintly():
-    found = [Planted((Run(r2), *[Run(0.9)] * 4), 1) for r2 in (0.9, 0.1)]
-    found.append(Planted((Run(0.1),) * 5, 1))
+    found = [Planted((Run(r2), *[Run(0.9)] * 9), 1) for r2 in (0.9, 0.1)]
+    found.append(Planted((Run(0.1),) * 10, 1))
     ax = plots.dial([1.0, 10.0, 100.0], found, "width")
     faint, strong = (patch.get_facecolor()[0] for patch in ax.patches)
     assert faint > strong

@@ -51,7 +51,7 @@ class LocalModel(LocalExplanation):
         drawn = "around the row" if self.around else "from the training columns"
         kind = "in bins" if self.discretise else "continuous"
         how = {"normal": ", truncated normals", "table": ", values of the table"}
-        return f"{drawn} of {self.n_train} rows, {kind}{how.get(self.draws, '')}"
+        return f"{drawn} of {self.n_train} rows, {kind}{how.get(self.draws or '', '')}"
 
     def _reading(self, k: int) -> str:
         top = self.table().head(k)
