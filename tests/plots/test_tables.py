@@ -67,11 +67,58 @@ def test_the_force_plots_bars_meet_at_the_prediction_and_span_the_pushes(many):
     }
 
 
-def test_the_force_plot_names_the_five_largest_values():
-    x = np.arange(1.0, 8)
+def test_the_waterfall_cuts_no_bar_and_no_value(many):
+    for i in range(len(many)):
+        bars = (ax := plots.waterfall(many[i])).patches
+        low, high = ax.get_xlim()
+        ends = [end for bar in bars for end in (bar.get_x(), bar.get_x() + bar.get_width())]
+        assert low < min(ends)
+        assert high > max(ends)
+        plt.close(ax.figure)
+
+
+def test_one_prediction_is_drawn_with_the_names_of_its_categories():
+    one = shapley.exact(lambda Z: Z.sum(1), [2.0, 1.0], [[0.0, 0.0]])
+    names = {"x1": ("cat", "dog")}
+    labels = [t.get_text() for t in plots.waterfall(one, categories=names).get_yticklabels()]
+    assert labels == ["x1 = dog", "x0 = 2"]
+    texts = [t.get_text() for t in plots.force(one, categories=names).texts]
+    assert {"x1 = dog (+1.000)", "x0 = 2 (+2.000)"} <= set(texts)
+
+
+def test_base_value_and_prediction_are_named_at_their_lines(many):
+    one = many[0]
+    at = {t.get_text(): t.xy[0] for t in plots.waterfall(one).texts}
+    assert at["base value"] == pytest.approx(one.base)
+    assert at["prediction"] == pytest.approx(one.prediction)
+    at = {t.get_text(): getattr(t, "xy", [0])[0] for t in plots.force(one).texts}
+    assert at[f"base value {one.base:.3f}"] == pytest.approx(one.base)
+    assert at[f"prediction {one.prediction:.3f}"] == pytest.approx(one.prediction)
+
+
+def test_the_force_plot_names_every_value_above_two_percent():
+    x = np.array([100.0, -50, 30, 4, 3, -2, 1])
     one = shapley.exact(lambda Z: np.asarray(Z).sum(1), x, np.zeros((1, 7)))
     texts = [text.get_text() for text in plots.force(one).texts]
-    assert sorted(texts) == ["x2 = 3", "x3 = 4", "x4 = 5", "x5 = 6", "x6 = 7"]
+    named = [text.split(" = ")[0] for text in texts if " = " in text]
+    assert sorted(named) == ["x0", "x1", "x2", "x3"]
+
+
+def test_names_of_neighbouring_bars_in_the_force_plot_keep_a_distance():
+    x = np.array([50.0, 3, 3, 3, 3, 3, -3, -3])
+    one = shapley.exact(lambda Z: np.asarray(Z).sum(1), x, np.zeros((1, 8)))
+    texts = [text for text in plots.force(one).texts if " = " in text.get_text()]
+    places = [text.get_position()[0] for text in texts]
+    assert len(places) == 8
+    assert (np.diff(places) >= 0.045 * np.abs(x).sum() - 1e-9).all()
+
+
+def test_dots_draw_every_run_and_the_mean():
+    ax = plots.dots(pd.DataFrame({"a": [1.0, 3.0], "b": [0.0, 1.0]}), "error")
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[0, 1], [0.5, 0.5], [1, 3], [2, 2]]
+    assert [t.get_text() for t in ax.texts] == ["0.500", "2.000"]
+    assert "n = 2" in ax.get_xlabel()
 
 
 class Run:

@@ -53,7 +53,7 @@ def test_what_if_says_what_was_changed_and_from_what(table):
     assert f"The model gave {before:.2f}" in box.text
     box.controls["kind"].value = 1.0
     after = predict(pd.DataFrame([{"a": 1.0, "kind": 1.0}]))[0]
-    assert "Changed: kind 0 to 1." in box.text
+    assert "Changed: kind cat to dog." in box.text
     assert f"is {after:.2f} for this row" in box.text
 
 

@@ -18,6 +18,7 @@ from .tables import (
     contributions,
     curves,
     dial,
+    dots,
     error_against_cost,
     force,
     intervals,

@@ -1,11 +1,13 @@
 """Figures of the Shapley values of many rows: importance, summary, dependence, decision, heat map."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, TwoSlopeNorm
+from matplotlib.lines import Line2D
 
 from .settings import LOW_HIGH, LOWERS, NEUTRAL, RAISES, axes_or_new, words
 
@@ -40,39 +42,62 @@ def _spread(x: np.ndarray) -> np.ndarray:
     return 0.38 * side / max(1, np.ceil(counts.max() / 2))
 
 
+def low_to_high(column: pd.Series) -> np.ndarray:
+    """The ranks of a column from 0, its smallest value, to 1, its largest; ties share a rank."""
+    ranks = column.rank().to_numpy()
+    return (ranks - ranks.min()) / (np.ptp(ranks) or 1)
+
+
 def summary(
     values: np.ndarray,
     X: pd.DataFrame,
     output: str = "probability of income > 50K",
     ax: Axes | None = None,
+    *,
+    categories: Collection[str] = (),
 ) -> Axes:
-    """One dot per row and feature: its Shapley value, coloured by the feature's own value.
+    """The beeswarm (summary) plot: one dot per row and feature, placed by its Shapley value.
 
-    values: (n, d) Shapley values of X's rows. The most important feature is on top. The colour is the
-    rank of the value in its column, so that one extreme value does not fade all others.
+    The most important feature is on top. The colour is the rank of the feature's own value, from its
+    smallest (blue) to its largest (orange), so that one extreme value does not fade all others.
 
+    Parameters
+    ----------
+    values : array (n, d)
+        Shapley values of X's rows.
+    X : DataFrame (n, d)
+        The rows.
+    output : str
+        What the values are measured in, for the label.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    categories : collection of str
+        Features whose values are codes: their dots are grey, since codes are neither low nor high.
     """
     order = np.argsort(np.abs(values).mean(0), kind="stable")
     ax = axes_or_new(ax, height=1.2 + 0.36 * len(order), width=7.5)
-    ranks = X.rank(pct=True).to_numpy()
     for y, j in enumerate(order):
-        dots = ax.scatter(
-            values[:, j],
-            y + _spread(values[:, j]),
-            c=ranks[:, j],
-            cmap=LOW_HIGH,
-            s=7,
-            vmin=0,
-            vmax=1,
-            rasterized=True,
-        )
+        name = X.columns[j]
+        place = values[:, j], y + _spread(values[:, j])
+        if name in categories:
+            ax.scatter(*place, color=NEUTRAL, s=7, rasterized=True)
+        else:
+            scale = {"cmap": LOW_HIGH, "vmin": 0, "vmax": 1}
+            ax.scatter(*place, c=low_to_high(X[name]), s=7, rasterized=True, **scale)
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(range(len(order)), X.columns[order])
     ax.set_xlabel(f"Shapley value, {output}, n = {len(X)}")
-    bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], aspect=40, pad=0.02)
-    bar.ax.set_yticklabels(["low", "high"])
-    bar.set_label("value of the feature (rank)")
+    label = "value of the feature (rank)"
+    _low_high_bar(ax, f"{label}; grey: a category" if categories else label)
     return words(ax)
+
+
+def _low_high_bar(ax: Axes, label: str) -> None:
+    """A colour bar from low to high beside the Axes."""
+    colors = ScalarMappable(Normalize(0, 1), LOW_HIGH)
+    bar = ax.figure.colorbar(colors, ax=ax, ticks=[0, 1], aspect=40, pad=0.02)
+    bar.ax.set_yticklabels(["low", "high"])
+    bar.set_label(label)
 
 
 def dependence(
@@ -82,8 +107,12 @@ def dependence(
     color_by: str | None = None,
     output: str = "probability of income > 50K",
     ax: Axes | None = None,
+    *,
+    categories: Mapping[str, Sequence[str]] | None = None,
 ) -> Axes:
     """A feature's Shapley value against its own value, coloured by a second feature if one is given.
+
+    Dots of a feature of whole numbers are moved sideways at random, by less than a third.
 
     Parameters
     ----------
@@ -94,26 +123,37 @@ def dependence(
     feature : str
         The column on the x axis.
     color_by : str, optional
-        The column whose ranks colour the dots.
+        The column whose ranks colour the dots, no category.
     output : str
         What the values are measured in, for the label.
     ax : Axes, optional
         Where to draw; None makes a new figure.
-
+    categories : mapping, optional
+        feature -> the names of its codes, as in ``Adult.categories``.
     """
     for name in filter(None, (feature, color_by)):
         if name not in X.columns:
             raise ValueError(f"There is no feature {name!r}; X has {list(X.columns)}.")
+    categories = categories or {}
+    if color_by in categories:
+        raise ValueError(
+            f"{color_by!r} has categories, which are neither low nor high; colour by a number, "
+            "or draw the categories in separate figures."
+        )
     ax = axes_or_new(ax)
-    y = values[:, X.columns.get_loc(feature)]
+    x, y = X[feature].to_numpy(dtype=float), values[:, X.columns.get_loc(feature)]
+    if (x == np.round(x)).all():
+        x = x + np.random.default_rng(0).uniform(-0.3, 0.3, len(x))
     if color_by is None:
-        ax.scatter(X[feature], y, s=9, color=NEUTRAL)
+        ax.scatter(x, y, s=14, color=NEUTRAL)
     else:
-        c = X[color_by].rank(pct=True)
-        dots = ax.scatter(X[feature], y, s=9, c=c, cmap=LOW_HIGH, vmin=0, vmax=1)
-        bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], pad=0.02)
-        bar.ax.set_yticklabels(["low", "high"])
-        bar.set_label(f"{color_by} (rank)")
+        scale = {"cmap": LOW_HIGH, "vmin": 0, "vmax": 1}
+        ax.scatter(x, y, s=14, c=low_to_high(X[color_by]), **scale)
+        _low_high_bar(ax, f"{color_by} (rank)")
+    if feature in categories:
+        codes = np.unique(X[feature]).astype(int)
+        names = [categories[feature][code] for code in codes]
+        ax.set_xticks(codes, names, rotation=30, ha="right", rotation_mode="anchor")
     ax.axhline(0, color="black", lw=0.8)
     ax.set_xlabel(feature)
     ax.set_ylabel(f"Shapley value of {feature}\n({output})")
@@ -155,6 +195,11 @@ def decision(
                 fontsize=9,
             )
     ax.axvline(attributions.base, color=NEUTRAL, ls=":", lw=1)
+    ends = [
+        Line2D([], [], color=RAISES, label="ends above the base value"),
+        Line2D([], [], color=LOWERS, ls="--", label="ends at it or below"),
+    ]
+    ax.legend(handles=ends, frameon=False, fontsize=9, loc="lower right")
     ax.set_yticks(np.arange(len(order)) + 0.5, np.array(attributions.features)[order])
     ax.set_ylim(0, len(order) + 0.6)
     ax.set_xlabel(

@@ -1,8 +1,9 @@
 """What all figures share: the settings, the colours, an Axes when none is given."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.category import StrCategoryFormatter
 from matplotlib.colors import LinearSegmentedColormap
@@ -69,3 +70,19 @@ def sign_colors(
     """colors[0] for values above 0, colors[1] for all others."""
     raises, lowers = colors
     return [raises if v > 0 else lowers for v in values]
+
+
+def value_name(
+    feature: str, value: float, categories: Mapping[str, Sequence[str]] | None = None
+) -> str:
+    """The value as text: the name of the category where it is a code, else the number."""
+    names = (categories or {}).get(feature)
+    return names[int(value)] if names else f"{value:g}"
+
+
+def spread(places: Sequence[float], gap: float) -> np.ndarray:
+    """The increasing places, moved to the right as little as keeps them ``gap`` apart."""
+    moved = np.array(places, dtype=float)
+    for i in range(1, len(moved)):
+        moved[i] = max(moved[i], moved[i - 1] + gap)
+    return moved

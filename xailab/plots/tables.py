@@ -1,6 +1,6 @@
 """Figures for tables: one explanation, repeated runs, means with intervals, curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from .settings import (
     RAISES,
     axes_or_new,
     sign_colors,
+    spread,
+    value_name,
     words,
 )
 
@@ -64,19 +66,30 @@ def waterfall(
     output: str | None = None,
     ax: Axes | None = None,
     *,
+    categories: Mapping[str, Sequence[str]] | None = None,
     colors: tuple[str, str] = COLORS["orange and blue"],
 ) -> Axes:
     """From the base value (below) to the prediction, one step per feature, the smallest first.
 
-    attribution: a ``shapley.Attribution``. colors: for positive and for negative values.
-
+    Parameters
+    ----------
+    attribution : shapley.Attribution
+        One explained prediction.
+    output : str, optional
+        What the values are measured in; None takes it from the attribution.
+    ax : Axes, optional
+        Where to draw; None makes a new figure.
+    categories : mapping, optional
+        feature -> the names of its codes, as in ``Adult.categories``.
+    colors : pair of str
+        For positive and for negative values.
     """
     output = output or attribution.output
     table = attribution.table().iloc[::-1]
     steps = table["value"].to_numpy()
     left = attribution.base + np.concatenate([[0], np.cumsum(steps)])
-    ax = axes_or_new(ax, height=1.4 + 0.3 * len(steps))
-    labels = [f"{f} = {v:g}" for f, v in table["data"].items()]
+    ax = axes_or_new(ax, height=1.8 + 0.3 * len(steps))
+    labels = [f"{f} = {value_name(f, x, categories)}" for f, x in table["data"].items()]
     ax.barh(labels, steps, left=left[:-1], color=sign_colors(steps, colors))
     for y, step in enumerate(steps):
         ax.annotate(
@@ -88,9 +101,18 @@ def waterfall(
             fontsize=9,
         )
         ax.plot([left[y + 1]] * 2, [y - 0.4, y + 1.4], color="black", lw=0.5)
-    ax.axvline(attribution.base, color=NEUTRAL, ls=":", lw=1)
-    ax.axvline(attribution.prediction, color="black", ls="--", lw=1)
-    ax.margins(x=0.15)
+    # each line stops short of the other's name
+    ax.plot([left[0]] * 2, [-1.3, len(steps) - 0.5], color=NEUTRAL, ls=":", lw=1)
+    ax.plot([left[-1]] * 2, [-0.5, len(steps) + 0.2], color="black", ls="--", lw=1)
+    # room on both sides: the values are written to the right of the bars
+    room = 0.15 * (np.ptp(left) or 1)
+    ax.set_xlim(left.min() - room, left.max() + room)
+    ax.set_ylim(-1.3, len(steps) + 0.2)
+    up = attribution.prediction >= attribution.base
+    ends = [("base value", left[0], -0.9, up), ("prediction", left[-1], len(steps) - 0.1, not up)]
+    for name, x, y, to_the_right in ends:
+        side = {"xytext": (4 if to_the_right else -4, 0), "ha": "left" if to_the_right else "right"}
+        ax.annotate(name, (x, y), textcoords="offset points", va="center", fontsize=9, **side)
     ax.set_xlabel(
         f"{output}\nfrom the base value {attribution.base:.3f} (dotted) "
         f"to the prediction {attribution.prediction:.3f} (dashed)"
@@ -98,42 +120,58 @@ def waterfall(
     return words(ax)
 
 
-def force(attribution, output: str | None = None, ax: Axes | None = None) -> Axes:
+def force(
+    attribution,
+    output: str | None = None,
+    ax: Axes | None = None,
+    *,
+    categories: Mapping[str, Sequence[str]] | None = None,
+) -> Axes:
     """All values on one line: positive ones end at the prediction, negative ones begin there.
 
-    attribution: a ``shapley.Attribution``; the five largest values are named.
-
+    On both sides the largest value is next to the prediction. A bar is named if it is wider than 2 %
+    of all bars together. attribution: a ``shapley.Attribution``. categories: as in ``waterfall``.
     """
     output = output or attribution.output
-    ax = axes_or_new(ax, height=2.6, width=9)
+    ax = axes_or_new(ax, height=3.4, width=9)
     table = attribution.table()
-    named = set(table.index[:5])
+    whole = np.abs(attribution.values).sum() or 1
+    bars = []
     for color, sign in ((RAISES, 1), (LOWERS, -1)):
         at = attribution.prediction
-        side = table[np.sign(table["value"]) == sign]
-        for level, (feature, (data, value)) in enumerate(side.iterrows()):
+        for feature, (x, value) in table[np.sign(table["value"]) == sign].iterrows():
             ax.barh(0, -value, left=at, color=color, edgecolor="white", height=0.5)
-            if feature in named:
-                below, away = level % 2 == 0, 14 if level % 4 < 2 else 28
-                ax.annotate(
-                    f"{feature} = {data:g}",
-                    (at - value / 2, -0.27 if below else 0.27),
-                    xytext=(0, -away - 4 if below else away),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=8,
-                    color=color,
-                    arrowprops={"arrowstyle": "-", "color": color},
-                )
+            name = f"{feature} = {value_name(feature, x, categories)}"
+            bars.append((at - value / 2, abs(value), name, color))
             at -= value
-    ax.axvline(attribution.base, color=NEUTRAL, ls=":", lw=1)
-    ax.axvline(attribution.prediction, color="black", ls="--", lw=1)
-    ax.set_ylim(-1.1, 1.1)
+    wide = sorted(bar for bar in bars if bar[1] > 0.02 * whole)
+    # the names stand side by side, at least this far from each other, so that they cannot cross
+    gap = 0.045 * whole
+    places = spread([x for x, *_ in wide], gap)
+    for place, (x, value, name, color) in zip(places, wide, strict=True):
+        ax.plot([x, place], [0.27, 0.5], color=color, lw=0.8)
+        style = {"rotation": 35, "rotation_mode": "anchor", "fontsize": 9, "color": color}
+        ax.text(place, 0.54, f"{name} ({'+-'[color == LOWERS]}{value:.3f})", **style)
+    up = attribution.prediction >= attribution.base
+    ends = [
+        ("base value", attribution.base, NEUTRAL, ":", not up),
+        ("prediction", attribution.prediction, "black", "--", up),
+    ]
+    for name, x, color, dash, to_the_right in ends:
+        ax.plot([x, x], [-0.75, 0.25], color=color, ls=dash, lw=1.2)
+        side = {"xytext": (4 if to_the_right else -4, 0), "ha": "left" if to_the_right else "right"}
+        text = f"{name} {x:.3f}"
+        ax.annotate(text, (x, -0.65), textcoords="offset points", va="center", fontsize=9, **side)
+    # the names lean to the right and need room there and above
+    ends = [bar.get_x() for bar in ax.patches] + [
+        bar.get_x() + bar.get_width() for bar in ax.patches
+    ]
+    ax.set_xlim(min([*ends, attribution.base]) - gap, max([*ends, *places]) + 6 * gap)
+    ax.set_ylim(-0.9, 2.6)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(
-        f"{output}: base value {attribution.base:.3f} (dotted), "
-        f"prediction {attribution.prediction:.3f} (dashed)"
+        f"{output}\n(orange raises it, up to the prediction; blue lowers it, from there on)"
     )
     return words(ax)
 
@@ -209,6 +247,30 @@ def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-0.6, len(table) - 0.3)
     ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(xlabel)
+    return words(ax)
+
+
+def dots(table: pd.DataFrame, xlabel: str, ax: Axes | None = None) -> Axes:
+    """One dot per repeated run and a line at their mean; a row per column, the first on top.
+
+    For a few runs, where an interval would promise too much. table: runs x named quantities.
+    """
+    ax = axes_or_new(ax, height=0.9 + 0.3 * table.shape[1])
+    for y, name in enumerate(reversed(table.columns)):
+        mean = table[name].mean()
+        ax.plot(table[name], [y] * len(table), "o", color=LOWERS, ms=5, alpha=0.6, mec="none")
+        ax.plot([mean, mean], [y - 0.3, y + 0.3], color="black", lw=1.5)
+        ax.annotate(
+            f"{mean:.3f}",
+            (table[name].max(), y),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+    ax.set_yticks(range(table.shape[1]), list(reversed(table.columns)))
+    ax.margins(x=0.1)
+    ax.set_xlabel(f"{xlabel}\n(a dot per run, n = {len(table)}; line and number: their mean)")
     return words(ax)
 
 

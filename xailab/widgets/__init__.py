@@ -19,7 +19,7 @@ import pandas as pd
 from .. import lime_tabular, plots, shapley, stability
 from .._utils.validation import check_int
 from ..local_fit import answers, of_class
-from ..plots.settings import COLORS
+from ..plots.settings import COLORS, value_name
 from .evaluations import localisation_explorer, randomisation_explorer
 from .overlay import ThresholdOverlay
 from .panels import Panel, color_switch, panel, slider
@@ -41,6 +41,7 @@ def instance_explorer(
     background: pd.DataFrame,
     y: pd.Series | None = None,
     output: str = "probability of income > 50K",
+    categories: dict[str, tuple[str, ...]] | None = None,
 ) -> Panel:
     """Choose a row by outcome, position or index label: its exact Shapley values as a waterfall.
 
@@ -58,6 +59,8 @@ def instance_explorer(
         The true labels; they add the model's mistakes to the outcomes.
     output : str
         What the model returns, for the labels.
+    categories : dict, optional
+        feature -> names of its codes.
     """
     if not isinstance(X, pd.DataFrame) or not len(X):
         raise ValueError("X must be a DataFrame with one row at least to choose from.")
@@ -73,7 +76,7 @@ def instance_explorer(
     def draw(outcome: str, row: int, index: str, colours: str):
         place = places[outcome][min(row, len(places[outcome]) - 1)]
         attribution = shapley.exact(predict, X.iloc[place], background, output=output)
-        ax = plots.waterfall(attribution, colors=COLORS[colours])
+        ax = plots.waterfall(attribution, categories=categories, colors=COLORS[colours])
         return ax, f"Row {X.index[place]}. {attribution.describe()}"
 
     def jump(change) -> None:
@@ -156,12 +159,17 @@ def what_if(
     def draw(**values):
         row = pd.Series({feature: values[feature] for feature in background.columns})
         attribution = shapley.exact(predict, row, background, output=output)
-        changed = [f"{f} {x[f]:g} to {v:g}" for f, v in row.items() if v != x[f]]
+        changed = [
+            f"{f} {value_name(f, x[f], categories)} to {value_name(f, v, categories)}"
+            for f, v in row.items()
+            if v != x[f]
+        ]
         text = (
             f"Changed: {', '.join(changed) or 'nothing'}. The model gave {start:.2f} for the row as "
             f"it was. {attribution.describe()}"
         )
-        return plots.waterfall(attribution, colors=COLORS[values[switch]]), text
+        colors = COLORS[values[switch]]
+        return plots.waterfall(attribution, categories=categories, colors=colors), text
 
     switch = "colours" if "colours" not in controls else "colours of the figure"
     return Panel(draw, controls | {switch: color_switch(COLORS)})
@@ -173,6 +181,7 @@ def background_slider(
     X_train: pd.DataFrame,
     output: str = "probability of income > 50K",
     largest: int = 500,
+    categories: dict[str, tuple[str, ...]] | None = None,
 ) -> Panel:
     """Choose the number of background rows and their random draw: base value and values change.
 
@@ -190,13 +199,16 @@ def background_slider(
         What the model returns, for the labels.
     largest : int
         The most background rows.
+    categories : dict, optional
+        feature -> names of its codes.
     """
 
     def draw(size: int, seed: int, colours: str):
         rows = np.random.default_rng(seed).choice(len(X_train), size, replace=False)
         attribution = shapley.exact(predict, x, X_train.iloc[rows], output=output)
         text = f"{size} background rows, draw {seed}. {attribution.describe()}"
-        return plots.waterfall(attribution, colors=COLORS[colours]), text
+        ax = plots.waterfall(attribution, categories=categories, colors=COLORS[colours])
+        return ax, text
 
     largest = min(check_int("largest", largest), len(X_train))
     return panel(
