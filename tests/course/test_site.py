@@ -107,7 +107,7 @@ def test_what_a_notebook_uses_is_read_from_its_code():
 def test_the_index_links_functions_and_notebooks():
     text = uses.page(PATHS[:3])
     (row,) = re.findall(r"^\| \{py:obj\}`shapley\.exact <xailab\.shapley.*", text, flags=re.M)
-    assert "[03](03_shap.ipynb)" in row and "[02]" not in row
+    assert "[02](02_lime_tabular.ipynb), [03](03_shap.ipynb)" in row and "[01]" not in row
     assert f"**[{notebooks.title(nbformat.read(PATHS[1], as_version=4))}](" in text
 
 
