@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lime.lime_tabular import LimeTabularExplainer
+from scipy.stats import ks_2samp
 
 from xailab import lime_tabular
 
@@ -50,6 +51,38 @@ def test_the_packages_own_rows_give_its_own_coefficients(
     assert ours.r2 == pytest.approx(theirs.score, abs=1e-8)
     assert ours.local_prediction == pytest.approx(theirs.local_pred[0], abs=1e-8)
     assert ours.model_prediction == theirs.predict_proba[1]
+
+
+def test_rows_are_drawn_from_the_packages_distribution(adult):
+    n, x = 30_000, adult.X.loc[28197]
+    places = [adult.X.columns.get_loc(name) for name in adult.categories]
+    theirs = []
+    explainer = LimeTabularExplainer(
+        adult.X.to_numpy(), categorical_features=places, random_state=1
+    )
+    explainer.explain_instance(
+        x.to_numpy(),
+        lambda rows: theirs.append(rows) or np.full((len(rows), 2), 0.5),
+        num_samples=n,
+    )
+    rng = np.random.default_rng(2)
+    ours = lime_tabular.perturb(x, adult.X, n, rng, categorical=adult.categories).samples
+    for j, name in enumerate(adult.X.columns):
+        # the package's constant bins end 1e-11 below their value
+        one, other = ours[1:, j], theirs[0][1:, j].round(6)
+        assert ks_2samp(one.round(6), other).pvalue > 1e-3, name
+        error = 5 * one.std() / np.sqrt(n / 2)
+        assert one.mean() == pytest.approx(other.mean(), abs=error), name
+        if name in adult.categories:
+            continue
+        edges = np.unique(np.percentile(adult.X[name], (25, 50, 75)))
+        bins, their_bins = np.searchsorted(edges, one), np.searchsorted(edges, other)
+        for bin in np.unique(bins):
+            share = (bins == bin).mean()
+            assert (their_bins == bin).mean() == pytest.approx(share, abs=5 / np.sqrt(n))
+            inside, their_inside = one[bins == bin], other[their_bins == bin]
+            spread = inside.std()
+            assert their_inside.std() == pytest.approx(spread, rel=0.1, abs=1e-5), (name, bin)
 
 
 @pytest.mark.parametrize("width", [0.5, 1.0, 3.0])

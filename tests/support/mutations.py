@@ -32,11 +32,11 @@ TARGETS = {
     ),
     "cam.ablation": ("tail_scores gap_linear_head", "tests/cam/test_ablation.py"),
     "local_fit": (
-        "exponential_kernel cosine_distance fit r_squared fit_strongest strongest",
+        "exponential_kernel cosine_distance fit r_squared sums_of r2_on fit_strongest strongest",
         "tests/lime",
     ),
     "lime_tabular": ("explain", "tests/lime"),
-    "lime_tabular.neighbourhood": ("perturb _draw_in_bins encode", "tests/lime"),
+    "lime_tabular.neighbourhood": ("perturb quartiles _draw_in_bins encode", "tests/lime"),
     "lime_image.perturbation": ("draw_masks hidden", "tests/lime"),
     "lime_text": ("draw", "tests/lime"),
     "shapley.game": ("values", "tests/shapley"),
