@@ -94,8 +94,8 @@ def r2_on(sums: np.ndarray, weights: np.ndarray, intercept: float) -> float:
     """R^2 of a line on the rows behind these ``sums_of``; intercept: of the line of y - y_0."""
     miss = np.concatenate([[-intercept], -weights, [1]])
     mean = sums[0, -1] / sums[0, 0]
-    spread = sums[-1, -1] - sums[0, 0] * mean**2
-    return r_squared(miss @ sums @ miss, spread, sums[-1, -1])
+    size = sums[-1, -1]
+    return r_squared(miss @ sums @ miss, size - sums[0, 0] * mean**2, size)
 
 
 def strongest(Z: np.ndarray, y: np.ndarray, sample_weights: np.ndarray, k: int) -> np.ndarray:
