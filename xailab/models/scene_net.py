@@ -99,15 +99,16 @@ def accuracy(model: nn.Module, scenes: Sequence[Scene]) -> float:
     return float(np.mean(found))
 
 
-def train_scene_net(seed: int = 0, *, epochs: int = EPOCHS, cache: bool = True) -> SceneNet:
+def train_scene_net(seed: int = 0, *, epochs: int | None = None, cache: bool = True) -> SceneNet:
     """Train a SceneNet; the same seed gives the same network, in well under a minute.
 
     Adam on the cross-entropy. In a scene with two objects each class has probability 1/2. The
-    scenes are the same for every seed; the seed draws first weights, order and mirroring. With
+    ``epochs`` None is the full recipe. The scenes are the same for every seed; the seed draws first weights, order and mirroring. With
     ``cache`` the weights are kept in ``cached_weights(seed)`` and read from there the next time.
     The global random state is left alone.
     """
-    seed, epochs = check_int("seed", seed, least=0), check_int("epochs", epochs)
+    seed = check_int("seed", seed, least=0)
+    epochs = EPOCHS if epochs is None else check_int("epochs", epochs)
     file = cached_weights(seed)
     # Only the full recipe is cached.
     cache = cache and epochs == EPOCHS
@@ -155,7 +156,6 @@ def _write(model: nn.Module, file: Path) -> None:
     content = io.BytesIO()
     torch.save(model.state_dict(), content)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         file.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(file, content.getvalue())
     except OSError:
