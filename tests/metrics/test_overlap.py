@@ -7,7 +7,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    jaccard_score,
+    precision_score,
+    recall_score,
+)
 
 from xailab import metrics
 
@@ -221,3 +227,45 @@ def test_a_map_with_negative_or_infinite_values_is_refused(case, value):
     for metric in (*OVERLAPS, metrics.saliency_score):
         with pytest.raises(ValueError, match=r"heatmap must be .* finite numbers >= 0"):
             metric(heatmap, mask)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 20), st.sampled_from([2, 5, 1000, 10**9]))
+def test_average_precision_equals_scikit_learns(seed, side, levels):
+    rng = np.random.default_rng(seed)
+    h = rng.integers(0, levels, (side, side + 1)) / levels
+    mask = rng.random(h.shape) < rng.random()
+    mask[0, 0] = True
+    h[-1, -1] = 1
+    expected = average_precision_score(mask.ravel(), h.ravel())
+    assert metrics.average_precision(h, mask) == pytest.approx(expected, abs=1e-12)
+    assert metrics.average_precision(h.astype(np.float32), mask) == pytest.approx(
+        average_precision_score(mask.ravel(), h.astype(np.float32).ravel()), abs=1e-12
+    )
+
+
+def test_average_precision_of_known_maps():
+    mask = np.array([[True, True, False, False]])
+    assert metrics.average_precision(np.array([[4.0, 3, 2, 1]]), mask) == 1
+    # both pixels of the object come last: 1/2 * 1/3 + 1/2 * 2/4
+    assert metrics.average_precision(np.array([[1.0, 2, 3, 4]]), mask) == pytest.approx(5 / 12)
+    # one group of ties: the share of the image that is object
+    assert metrics.average_precision(np.ones((1, 4)), mask) == 0.5
+
+
+def test_average_precision_does_not_change_with_a_monotone_rescaling(rng):
+    h = rng.random((30, 30))
+    mask = rng.random((30, 30)) < 0.2
+    cubed = metrics.average_precision(h**3, mask)
+    assert metrics.average_precision(h, mask) == pytest.approx(cubed, abs=1e-12)
+
+
+def test_average_precision_of_bad_input():
+    h = np.ones((2, 2))
+    with pytest.raises(ValueError, match="empty"):
+        metrics.average_precision(h, np.zeros((2, 2), bool))
+    with pytest.raises(ValueError, match="one shape"):
+        metrics.average_precision(h, np.ones((2, 3), bool))
+    with pytest.raises(ValueError, match="finite"):
+        metrics.average_precision(h * np.nan, np.ones((2, 2), bool))
+    with pytest.warns(UserWarning, match="zero everywhere"):
+        assert metrics.average_precision(h * 0, np.eye(2, dtype=bool)) == 0

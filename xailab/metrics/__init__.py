@@ -6,6 +6,7 @@ from typing import Any
 from .intervals import Interval, bootstrap_interval, compare, holm, paired_bootstrap
 from .overlap import (
     LOCALISATION,
+    average_precision,
     best_threshold,
     box_mask,
     cross_validated_threshold,

@@ -102,10 +102,10 @@ def accuracy(model: nn.Module, scenes: Sequence[Scene]) -> float:
 def train_scene_net(seed: int = 0, *, epochs: int | None = None, cache: bool = True) -> SceneNet:
     """Train a SceneNet; the same seed gives the same network, in well under a minute.
 
-    Adam on the cross-entropy. In a scene with two objects each class has probability 1/2. The
-    ``epochs`` None is the full recipe. The scenes are the same for every seed; the seed draws first weights, order and mirroring. With
-    ``cache`` the weights are kept in ``cached_weights(seed)`` and read from there the next time.
-    The global random state is left alone.
+    Adam on the cross-entropy. In a scene with two objects each class has probability 1/2.
+    ``epochs`` None is the full recipe. The scenes are the same for every seed; the seed draws first
+    weights, order and mirroring. With ``cache`` the weights are kept in ``cached_weights(seed)`` and
+    read from there the next time. The global random state is left alone.
     """
     seed = check_int("seed", seed, least=0)
     epochs = EPOCHS if epochs is None else check_int("epochs", epochs)
