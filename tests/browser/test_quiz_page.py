@@ -9,6 +9,7 @@ import pytest
 
 from xailab.checks import quiz
 from xailab.course import notebooks
+from xailab.widgets.panels import static
 
 EVIL = {
     "key": "evil",
@@ -41,12 +42,12 @@ def alone(page, tmp_path):
 
     def open_one(questions):
         made = quiz.Quiz(questions, "A quiz")
-        script = base64.b64encode((quiz.STATIC / "quiz.js").read_bytes()).decode()
+        script = base64.b64encode(static("quiz.js").encode()).decode()
         state = json.dumps(
             {"title": made.title, "answers": made.answers, "items": [asdict(q) for q in questions]}
         )
         state = state.replace("<", "\\u003c")
-        styles = (quiz.STATIC / "panels.css").read_text()
+        styles = static("panels.css")
         path = tmp_path / "quiz.html"
         path.write_text(ALONE % (styles, script, state), encoding="utf-8")
         page.goto(path.as_uri())
