@@ -10,6 +10,9 @@ from hypothesis import settings
 from xailab import data, models
 
 os.environ["XAILAB_PROGRESS"] = "off"  # tests never write into anybody's progress file
+# A `make` that a test starts is its own, not a part of the `make test` around it.
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+    os.environ.pop(name, None)
 settings.register_profile("course", deadline=None, derandomize=True, database=None)
 settings.load_profile("course")
 
