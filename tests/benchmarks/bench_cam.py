@@ -164,7 +164,7 @@ def our_weights(net, x, layer: str, target: int, closed_form: bool) -> torch.Ten
         logits = net(x)
     score = logits.detach()[:, target]
     if not closed_form:
-        return cam.ablation_weights(score, ablation.tail_scores(rec, 0, target)[None])[0]
+        return cam.ablation_weights(score, ablation.tail_logits(rec, 0)[None, :, target])[0]
     try:
         w, _ = cam.gap_linear_head(net, rec.activations, logits)
         scores = score[:, None] - w[[target]] * rec.activations.mean((2, 3))
@@ -241,10 +241,10 @@ def growth_rows() -> list[tuple[str, ...]]:
     base = in_turns({"forward": lambda: forward(net, x)}, 5)["forward"]
     for layer in GROWTH:
         with hooks.record(net, layer, tape=True) as rec:
-            target = int(net(x).argmax())
+            net(x)
         A = rec.activations
         tail = in_turns({"": lambda rec=rec, A=A: rec.tail(A)}, 3)[""].median
-        whole, _ = timed(lambda rec=rec, t=target: ablation.tail_scores(rec, 0, t))
+        whole, _ = timed(lambda rec=rec: ablation.tail_logits(rec, 0))
         rows.append(
             (
                 layer,

@@ -53,7 +53,9 @@ def test_the_scores_are_those_of_the_whole_network_run_once_per_channel(name, la
     x = torch.randn(len(target), 3, 32, 32, dtype=torch.float64)
     some, expected = brute_force(model, x, layer, target)
     rec = recorded(model, x, layer)
-    got = ablation.tail_scores(rec, 0, 1)[None] if alone else ablation.ablated_scores(rec, target)
+    got = (
+        ablation.tail_logits(rec, 0)[None, :, 1] if alone else ablation.ablated_scores(rec, target)
+    )
     torch.testing.assert_close(got[:, some], expected, rtol=0, atol=1e-11)
     assert expected.std(1).min() > 1e-4, "no channel matters: nothing is tested"
 
@@ -140,7 +142,7 @@ def test_the_shortcut_and_the_tail_agree_on_a_vgg_and_leave_the_record_unchanged
     short = ablation.ablated_scores(rec, [0, 4])
     # three channels at a time
     monkeypatch.setattr(ablation, "BUFFER", 3 * before[:1].numel() * before.element_size())
-    tail = torch.stack([ablation.tail_scores(rec, row, c) for row, c in enumerate([0, 4])])
+    tail = torch.stack([ablation.tail_logits(rec, row)[:, c] for row, c in enumerate([0, 4])])
     torch.testing.assert_close(short, tail, rtol=1e-5, atol=1e-6)
     assert torch.equal(rec.activations, before)
     assert torch.equal(ablation.ablated_scores(rec, [0, 4]), short), "the second call differs"

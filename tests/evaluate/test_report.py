@@ -42,7 +42,7 @@ def test_a_report_says_what_is_needed_to_judge_it():
         "0.5 of each map's maximum, held-out photos",
         "layer head",
         "class logit",
-        "random_map",
+        "random map",
         "one network",
         "not what the network used",
     ):
@@ -50,7 +50,8 @@ def test_a_report_says_what_is_needed_to_judge_it():
     iou = table[table["method"] == "grad_cam"]["iou"]
     i = metrics.bootstrap_interval(iou)
     assert f"{i.mean:.2f} [{i.low:.2f}, {i.high:.2f}]" in text
-    assert "grad_cam - layer_cam" in text and "grad_cam - random_map" not in text
+    assert "Grad-CAM - Layer-CAM" in text and "Grad-CAM - random map" not in text
+    assert "| Grad-CAM |" in text and "_" not in text
     assert str(report.build(table, **SETTINGS)) == text
 
 

@@ -238,6 +238,7 @@ def test_layers_are_named_in_running_order_with_their_shapes(cnn):
     assert layers["blocks.15"] == (320, 7, 7)
     assert cnn.default_layer == names[-1] == "head"
     assert layers["head"] == (1280, 7, 7)
+    assert [cnn.layer_of_size(side) for side in (7, 14, 28)] == ["head", "blocks.10", "blocks.4"]
     assert names.index("stem") < names.index("blocks.0") < names.index("blocks.15")
     x = torch.zeros(1, 3, 224, 224)
     views = {}
@@ -434,6 +435,7 @@ def test_resnet50_from_a_local_file_agrees_with_torchvision(tmp_path, coffee):
     assert cnn.default_layer == "layer4"
     assert list(cnn.layers)[-1] == "layer4"
     assert cnn.layers["layer4"] == (2048, 7, 7)
+    assert [cnn.layer_of_size(side) for side in (7, 14, 28)] == ["layer4", "layer3", "layer2"]
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg19"])

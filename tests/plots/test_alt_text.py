@@ -61,7 +61,7 @@ def test_pictures_say_titles_credits_and_the_scale_of_their_colours():
         == "Picture: gibbon: 0.99 by N. N., CC0."
     )
     said = _said(plots.overlays(grey, {"grad_cam": np.ones((4, 4))}, "N. N., CC0"))
-    assert said == "Picture: the picture. Picture: grad_cam. Photo: N. N., CC0."
+    assert said == "Picture: the picture. Picture: Grad-CAM. Photo: N. N., CC0."
     said = _said(plots.superpixel_heatmap(np.array([[0.25, -0.5]]), "all weights"))
     assert said.startswith("Picture: all weights.") and "weight (probability), -0.5 to 0.5." in said
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from xailab import plots, shapley, stability
+from xailab import metrics, plots, shapley, stability
 from xailab.plots import settings
 
 OUTPUT = "probability of rain"
@@ -179,3 +179,18 @@ def test_given_axes_are_drawn_into(many, draw):
     _, ax = plt.subplots()
     assert draw(many, ax) is ax
     assert ax.has_data()
+
+
+def test_figures_name_methods_as_readers_know_them():
+    i = metrics.Interval(0.5, 0.4, 0.6, 9)
+    ax = plots.intervals({"grad_cam_pp": i, "layer_cam - grad_cam": i, "mine": i}, "IoU")
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["mine", "Layer-CAM - Grad-CAM", "Grad-CAM++"]
+    lines = {"random_map": np.ones(3), "hires_cam": np.zeros(3)}
+    legend = plots.curves(np.arange(3), lines, "x", "y").get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["random map", "HiResCAM"]
+    image, h = np.zeros((8, 8, 3), np.uint8), np.eye(8)
+    axes = plots.overlays(image, {"grad_cam_pp": h, "edge_map": h}, columns=3)
+    assert [ax.get_title("center") for ax in axes.flat] == ["the picture", "Grad-CAM++", "edge map"]
+    axes = plots.grid({"ablation_cam": [image]}, ["cam"])
+    assert axes[0, 0].get_title("center") == "CAM" and axes[0, 0].get_ylabel() == "Ablation-CAM"

@@ -30,7 +30,7 @@ TARGETS = {
         "ablation_cam upsample normalise",
         "tests/cam",
     ),
-    "cam.ablation": ("tail_scores gap_linear_head", "tests/cam/test_ablation.py"),
+    "cam.ablation": ("tail_logits gap_linear_head", "tests/cam/test_ablation.py"),
     "local_fit": (
         "exponential_kernel cosine_distance fit r_squared sums_of r2_on fit_strongest strongest",
         "tests/lime",

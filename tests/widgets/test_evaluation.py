@@ -37,3 +37,25 @@ def test_the_randomisation_goes_down_to_its_last_layer(views, rng):
     box.controls["layer"].value = 2
     assert "Randomised down to layer stem" in box.text and "a -0.12" in box.text
     assert box.controls["layer"].max == 2 and box.controls["picture"].max == 1
+
+
+def test_panels_name_methods_as_readers_know_them(views, rng):
+    maps = {"grad_cam_pp": rng.random((2, 12, 12)), "random_map": rng.random((2, 12, 12))}
+    box = widgets.localisation_explorer(views, maps)
+    assert box.controls["method"]._options_labels == ("Grad-CAM++", "random map")
+    box.controls["method"].value = "random_map"
+    assert "p0, random map, threshold 0.50" in box.text
+    overlay = widgets.threshold_overlay(
+        views[0].image, {m: a[0] for m, a in maps.items()}, views[0].mask
+    )
+    assert overlay.controls["method"].options == ("Grad-CAM++", "random map")
+    assert overlay.text.startswith("Grad-CAM++: threshold 0.50")
+    picker = widgets.picker(box, method=["grad_cam_pp", "random_map"])
+    assert picker.controls["method"].options == ("Grad-CAM++", "random map")
+    cascade = metrics.Cascade(
+        ("as trained",),
+        {m: a[None] for m, a in maps.items()},
+        {m: np.ones((1, 2)) for m in maps},
+    )
+    box = widgets.randomisation_explorer([v.image for v in views], cascade)
+    assert "Grad-CAM++ 1.00, random map 1.00" in box.text

@@ -1,7 +1,7 @@
 """Checks of networks, inputs and class indices, made once at the public entry."""
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,6 +9,9 @@ import torch
 from torch import nn
 
 from .validation import truncated
+
+Target = int | Sequence[int] | np.ndarray | torch.Tensor | None
+Score = Callable[[torch.Tensor], torch.Tensor]
 
 
 def network(model: object) -> nn.Module:
@@ -63,20 +66,24 @@ def picture_batch(x: object, net: nn.Module) -> torch.Tensor:
     return x
 
 
-def class_indices(
-    target: int | Sequence[int] | np.ndarray | torch.Tensor | None, logits: torch.Tensor
-) -> torch.Tensor:
+def check_logits(output: object) -> torch.Tensor:
+    """What the model returned, if it is logits (B, classes)."""
+    if not torch.is_tensor(output) or output.ndim != 2:
+        got = tuple(output.shape) if torch.is_tensor(output) else type(output).__name__
+        raise ValueError(
+            f"The model must return logits of shape (B, classes), not {got}; wrap it in a module "
+            "that returns them alone."
+        )
+    return output
+
+
+def class_indices(target: Target, logits: torch.Tensor) -> torch.Tensor:
     """One class index per row of the logits (B, C), as a tensor (B,) beside them.
 
     target: one whole number of any integer type for all rows, or B of them (a Series by
     position); None is each row's predicted class. A bool is not an index.
     """
-    if not torch.is_tensor(logits) or logits.ndim != 2:
-        got = tuple(logits.shape) if torch.is_tensor(logits) else type(logits).__name__
-        raise ValueError(
-            f"The model must return logits of shape (B, classes), not {got}; wrap it in a module "
-            "that returns them alone."
-        )
+    check_logits(logits)
     if target is None:
         return logits.argmax(1)
     batch, classes = logits.shape
@@ -93,6 +100,20 @@ def class_indices(
     if min(indices) < 0 or max(indices) >= classes:
         raise ValueError(f"target must lie between 0 and {classes - 1}, not {truncated(target)}.")
     return torch.tensor(indices, device=logits.device).expand(batch)
+
+
+def class_scores(target: Target | Score, logits: torch.Tensor) -> torch.Tensor:
+    """One score per row of the logits (B, C): its class's logit, or what target(logits) returns."""
+    if not callable(target):
+        return logits.gather(1, class_indices(target, logits)[:, None])[:, 0]
+    scores = target(check_logits(logits))
+    if not torch.is_tensor(scores) or scores.shape != logits.shape[:1]:
+        got = tuple(scores.shape) if torch.is_tensor(scores) else truncated(scores)
+        raise ValueError(
+            "target must return one score per row of the logits, a tensor of shape "
+            f"({len(logits)},), not {got}; for example lambda logits: logits[:, 1] - logits[:, 0]."
+        )
+    return scores
 
 
 def _index(value: object) -> int:

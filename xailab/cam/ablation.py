@@ -5,14 +5,14 @@ part of the network behind the layer runs (``Record.tail``), and where a linear 
 to mix the channels, only what follows that layer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .._utils.tensors import class_indices
+from .._utils.tensors import Score, Target, check_logits, class_indices, class_scores
 from ..hooks import Record
 
 # Bytes of edited activations that go through the tail at once.
@@ -52,42 +52,44 @@ def gap_linear_head(
 
 def ablated_scores(
     rec: Record,
-    target: int | Sequence[int] | torch.Tensor,
+    target: Target | Score,
     *,
     reshape: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """S_k for every input and channel, (B, K): the target's logit with channel k set to zero.
+    """S_k for every input and channel, (B, K): the target's score with channel k set to zero.
 
     rec: from ``record(..., tape=True)``. target, reshape: as for ``cam.heatmaps``. The shortcut
-    of ``linear_entry`` is taken where it holds; it gives the same numbers as ``tail_scores``.
+    of ``linear_entry`` is taken where it holds; it gives the same numbers as ``tail_logits``.
     """
-    scores = []
-    for row, class_index in enumerate(class_indices(target, rec.output).tolist()):
-        by_class = linear_entry(rec, row) if reshape is None else None
-        if by_class is None:
-            scores.append(tail_scores(rec, row, class_index, reshape))
-        else:
-            scores.append(by_class[:, class_index])
-    return torch.stack(scores)
+    classes = None if callable(target) else class_indices(target, rec.output)
+    found = []
+    for row in range(len(check_logits(rec.output))):
+        logits = linear_entry(rec, row) if reshape is None else None
+        if logits is None:
+            logits = tail_logits(rec, row, reshape)
+        found.append(logits if classes is None else logits[:, classes[row]])
+    if classes is not None:
+        return torch.stack(found)
+    # A function gets the batch as it is, once per channel.
+    by_channel = torch.stack(found, 1)
+    return torch.stack([class_scores(target, logits) for logits in by_channel], 1)
 
 
-def tail_scores(
-    rec: Record, row: int, class_index: int, reshape: Callable | None = None
-) -> torch.Tensor:
-    """S_k of one input, (K,): the part of the network behind the layer, run for every channel."""
-    whole, scores = rec.activations[row : row + 1], []
+def tail_logits(rec: Record, row: int, reshape: Callable | None = None) -> torch.Tensor:
+    """The logits of one input without each channel, (K, C): what follows the layer, run K times."""
+    whole, logits = rec.activations[row : row + 1], []
     at_once = max(1, BUFFER // (whole.numel() * whole.element_size()))
     n_channels = (whole if reshape is None else reshape(whole)).shape[1]
     for channels in torch.arange(n_channels).split(at_once):
         edited = whole.repeat(len(channels), *[1] * (whole.ndim - 1))
         maps = edited if reshape is None else reshape(edited)
         maps[torch.arange(len(channels)), channels] = 0
-        scores.append(rec.tail(edited, row, copy=False)[:, class_index])
-    return torch.cat(scores)
+        logits.append(rec.tail(edited, row, copy=False))
+    return torch.cat(logits)
 
 
 def linear_entry(rec: Record, row: int = 0) -> torch.Tensor | None:
-    """S_k of one input for every class, (K, C), where a linear layer is the first to mix channels.
+    """The logits (K, C) of ``tail_logits``, where a linear layer is the first to mix the channels.
 
     Between the layer and that linear layer W, every channel is treated by itself (pooling, ReLU,
     flatten). Zeroing channel k then changes only block k of W's input, from a_k to c_k, and W's

@@ -86,7 +86,7 @@ def check_item(item) -> None:
 def maps(
     cnn,
     views: Sequence[View],
-    methods: Sequence[str] = tuple(cam.METHODS),
+    methods: Sequence[str] | None = None,
     layer: str | None = None,
     baselines: Sequence[str] = (),
     batch_size: int = 8,
@@ -97,7 +97,7 @@ def maps(
     ----------
     cnn : a CNN, as ``load_cnn()`` makes it
     views : what ``views()`` returns
-    methods : names out of ``cam.METHODS``
+    methods : names out of ``cam.METHODS``; None is all that the layer allows, ``cam.methods_for``
     layer : dotted name of the layer; None is the CNN's default layer
     baselines : names out of ``BASELINES``. The random map of a view is seeded by the view's name, so
         it does not depend on the batch.
@@ -112,6 +112,8 @@ def maps(
             "There must be at least one view to draw maps for, and no picture is left: look at the "
             "list of pictures, their targets and what the crop keeps of their objects."
         )
+    if methods is None:
+        methods = cam.methods_for(cnn, layer)
     batches = []
     for i in range(0, len(views), batch_size):
         batch = views[i : i + batch_size]

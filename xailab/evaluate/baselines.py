@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 
 from .. import cam
-from .._utils.tensors import class_indices, evaluation_mode, network, picture_batch
+from .._utils.tensors import Score, Target, class_scores, evaluation_mode, network, picture_batch
 from .._utils.validation import check_int, check_random_state
 
 
@@ -36,18 +36,17 @@ def edge_map(image: np.ndarray, blur: float = 4.0) -> np.ndarray:
 
 
 def input_gradient(
-    model: torch.nn.Module, x: torch.Tensor, target: torch.Tensor, blur: float = 4.0
+    model: torch.nn.Module, x: torch.Tensor, target: Target | Score, blur: float = 4.0
 ) -> np.ndarray:
     """(B, H, W): the largest |dS/dx| over the colours at every pixel, blurred; S the logit.
 
-    x: (B, 3, H, W). target: (B,) class indices. Simonyan et al. 2014.
+    x: (B, 3, H, W). target: as for ``cam.heatmaps``. Simonyan et al. 2014.
     """
     model = network(model)
     picture_batch(x, model)
     with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
         x = x.detach().clone().requires_grad_()
-        logits = model(x)
-        score = logits.gather(1, class_indices(target, logits)[:, None])
+        score = class_scores(target, model(x))
         (gradient,) = torch.autograd.grad(score.sum(), x)
     size = gradient.abs().amax(1).cpu().numpy()
     smooth = np.stack([ndimage.gaussian_filter(s, blur) for s in size])

@@ -31,7 +31,7 @@ from . import BASELINES, keys, maps, table, views
 def run(
     cnn,
     items: Sequence,
-    methods: Sequence[str] = tuple(cam.METHODS),
+    methods: Sequence[str] | None = None,
     layer: str | None = None,
     *,
     threshold: float = 0.5,
@@ -74,6 +74,8 @@ def run(
         raise ValueError(f"cache must be a folder, and {cache} is a file.")
     _check_names(items)
     about = {"layer": layer, "threshold": threshold, "least": least}
+    if methods is None:
+        methods = cam.methods_for(cnn, layer)
     settings = {"methods": list(methods), "baselines": list(baselines), **about}
     folder = None if cache is None else Path(cache).absolute()
     memory, key = joblib.Memory(folder, verbose=0, compress=True), keys.network_key(cnn)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from .. import metrics
+from .._utils.labels import label
 from . import BASELINES
 
 
@@ -123,7 +124,7 @@ def build(
         "Selection": selection,
         "Model": f"{model}, layer {layer}, score: {score}",
         "Threshold": f"{threshold:g} of each map's maximum, {threshold_from}",
-        "Controls": ", ".join(used) if used else "none",
+        "Controls": ", ".join(map(label, used)) if used else "none",
         "Intervals": f"95 % bootstrap over pictures, seed {seed}" if n > 1 else "none (n = 1)",
         "What this does not show": "Overlap with a mask says where heat lies, not what the network used.",
         "Limits": limits,
@@ -131,7 +132,7 @@ def build(
     groups = {m: g for m, g in scores.groupby("method", sort=False)}
     tables = {
         "Scores": pd.DataFrame(
-            {c: {m: _cell(groups[m][c], seed) for m in methods} for c in columns}
+            {c: {label(m): _cell(groups[m][c], seed) for m in methods} for c in columns}
         )
     }
     tables["Scores"].index.name = "method"
@@ -152,7 +153,7 @@ def build(
                     ],
                     "significant": significant.to_numpy(),
                 },
-                index=pairs.index,
+                index=pairs.index.map(label),
             )
     return Report(title, facts, tables)
 

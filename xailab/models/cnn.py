@@ -50,6 +50,18 @@ class CNN:
         x = torch.zeros(1, 3, self.input_size, self.input_size, device=self.device)
         return spatial_layers(self.model, x)
 
+    def layer_of_size(self, side: int) -> str:
+        """The last layer whose maps are side x side cells; a ValueError names the sizes there are."""
+        layers = self.layers
+        found = [name for name, (_, h, w) in layers.items() if h == w == side]
+        if not found:
+            sizes = sorted({shape[1] for shape in layers.values()})
+            raise ValueError(
+                f"{self.name} has no layer whose maps are {truncated(side)} cells wide; there are "
+                f"maps of {', '.join(map(str, sizes))} cells."
+            )
+        return found[-1]
+
     def view(self, image: np.ndarray | Image.Image) -> np.ndarray:
         """What the network sees: shorter side resized, centre cropped; uint8 (H, W, 3).
 

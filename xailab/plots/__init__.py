@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 
+from .._utils.labels import label
 from .many_rows import attribution_heatmap, decision, dependence, importance, summary
 from .settings import COLORS, HEAT, LOW_HIGH, axes_or_new, style
 from .tables import (
@@ -129,8 +130,8 @@ def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: fl
             for spine in ax.spines.values():
                 spine.set_visible(False)
             if row == 0:
-                ax.set_title(column, loc="center", fontsize=9)
-        line[0].set_ylabel(name, fontsize=9)
+                ax.set_title(label(column), loc="center", fontsize=9)
+        line[0].set_ylabel(label(name), fontsize=9)
     return axes
 
 
@@ -172,7 +173,7 @@ def overlays(
         ax.set_axis_off()
     for ax, (name, picture) in zip(axes.flat, pictures.items(), strict=False):
         ax.imshow(picture, cmap="gray")
-        ax.set_title(name, loc="center", fontsize=9)
+        ax.set_title(label(name), loc="center", fontsize=9)
     if mask is not None:
         axes[0, 0].contour(mask, [0.5], colors=["white"], linewidths=1.5)
     if credit:

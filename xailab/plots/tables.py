@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from .._utils.labels import label
 from .settings import (
     COLORS,
     DASHES,
@@ -39,7 +40,7 @@ def curves(
     """
     ax = axes_or_new(ax)
     for i, (name, y) in enumerate(lines.items()):
-        ax.plot(x, y, ls=DASHES[i % 6], color=LINE_COLORS[i % 6], label=name)
+        ax.plot(x, y, ls=DASHES[i % 6], color=LINE_COLORS[i % 6], label=label(name))
     crowded = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(lines) > 4 else {}
     ax.legend(frameon=False, fontsize=9, **crowded)
     ax.set_xlabel(xlabel)
@@ -243,7 +244,7 @@ def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
             textcoords="offset points",
             ha="center",
         )
-    ax.set_yticks(range(len(table)), list(reversed(table)))
+    ax.set_yticks(range(len(table)), [label(name) for name in reversed(table)])
     ax.set_ylim(-0.6, len(table) - 0.3)
     ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(xlabel)

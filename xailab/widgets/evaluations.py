@@ -4,6 +4,7 @@ import ipywidgets as ipw
 import numpy as np
 
 from .. import metrics, plots
+from .._utils.labels import label
 from ..plots.settings import PALETTES
 from .panels import Panel, color_switch, dropdown, panel, slider
 
@@ -24,14 +25,14 @@ def localisation_explorer(views, maps: dict[str, np.ndarray]) -> Panel:
         view, h = views[place[photo]], maps[method][place[photo]]
         numbers = metrics.localisation(h, view.mask, threshold)
         said = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
-        title = f"{photo}, {method}, threshold {threshold:.2f}"
+        title = f"{photo}, {label(method)}, threshold {threshold:.2f}"
         ax = plots.boxed(view.image, h, view.mask, threshold, title, cmap=PALETTES[colours])
         return ax, f"{title}: {said}."
 
     return panel(
         draw,
         photo=dropdown("photo", list(place)),
-        method=dropdown("method", list(maps)),
+        method=dropdown("method", [(label(m), m) for m in maps]),
         threshold=slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
         colours=color_switch(PALETTES),
     )
@@ -56,7 +57,7 @@ def randomisation_explorer(images: list[np.ndarray], cascade) -> Panel:
         ]
         axes = plots.grid({"overlay": overlays}, methods, size=2.2)
         alike = {m: cascade.similarity[m][layer, picture] for m in methods}
-        said = ", ".join(f"{m} {value:.2f}" for m, value in alike.items())
+        said = ", ".join(f"{label(m)} {value:.2f}" for m, value in alike.items())
         name = cascade.layers[layer]
         where = "The network as trained" if layer == 0 else f"Randomised down to layer {name}"
         text = f"Picture {picture}. {where}: rank correlation with the map as trained: {said}."

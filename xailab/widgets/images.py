@@ -16,15 +16,6 @@ from ..data.images import from_bytes
 from ..plots.settings import COLORS, PALETTES
 from .panels import Box, Panel, color_switch, dropdown, panel, sentence, slider
 
-METHOD_NAMES = {
-    "cam": "CAM",
-    "grad_cam": "Grad-CAM",
-    "grad_cam_pp": "Grad-CAM++",
-    "layer_cam": "Layer-CAM",
-    "ablation_cam": "Ablation-CAM",
-    "hires_cam": "HiResCAM",
-}
-
 
 def layer_choices(layers: dict[str, tuple[int, int, int]]) -> list[tuple[str, str]]:
     """(label, name) of every candidate layer; the label gives its output: "head: 1280 maps, 7 x 7".
@@ -61,16 +52,16 @@ def cam_explorer(
         h, (k, height, width) = known[key], shapes[layer]
         marked = f"{np.mean(h >= 0.5):.0%} of the picture lies above half of the maximum"
         text = (
-            f"{METHOD_NAMES[method]} of the logit of '{cnn.categories[target]}' (probability "
+            f"{cam.LABELS[method]} of the logit of '{cnn.categories[target]}' (probability "
             f"{p[target]:.2f}) at {layer}, {k} maps of {height} x {width}: "
             f"{marked if h.any() else 'the map is empty, nothing here supports the class'}."
         )
-        title = f"{METHOD_NAMES[method]}, {layer}"
+        title = f"{cam.LABELS[method]}, {layer}"
         return plots.overlay(view, h, title, cmap=PALETTES[colours]), text
 
     return panel(
         draw,
-        method=dropdown("method", [(METHOD_NAMES[m], m) for m in cam.METHODS if m != "cam"]),
+        method=dropdown("method", [(cam.LABELS[m], m) for m in cam.METHODS if m != "cam"]),
         layer=dropdown("layer", layer_choices(shapes), layer or cnn.default_layer),
         target=dropdown("class", [(f"{cnn.categories[i]} {p[i]:.2f}", i) for i in best]),
         colours=color_switch(PALETTES),

@@ -15,6 +15,7 @@ import traitlets
 from PIL import Image
 
 from .. import metrics
+from .._utils.labels import label
 from ..plots.settings import PALETTES
 from .panels import static
 
@@ -99,7 +100,8 @@ class ThresholdOverlay(Spoken):
         threshold: float = 0.5,
     ):
         image, on_object = np.asarray(image), np.asarray(mask, dtype=bool)
-        self.heatmaps = dict(heatmap) if isinstance(heatmap, dict) else {"heat map": heatmap}
+        maps_by_name = heatmap if isinstance(heatmap, dict) else {"heat map": heatmap}
+        self.heatmaps = {label(name): h for name, h in maps_by_name.items()}
         if not self.heatmaps:
             raise ValueError("heatmap is an empty dict: give at least one map of shape (H, W).")
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[:2] != on_object.shape:
