@@ -1,14 +1,18 @@
 """The notebooks keep the course's form; they are run, cleaned and written as promised."""
 
+import base64
 import copy
+import io
 import itertools
 import re
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from xailab import checks
-from xailab.course import editions, notebooks
+from xailab.course import editions, figures, notebooks
 
 PATHS = notebooks.notebook_paths()
 FIRST_SIX = [
@@ -77,7 +81,7 @@ def test_a_notebook_is_under_one_megabyte(path):
     assert path.stat().st_size < 1_000_000
 
 
-def test_only_text_is_kept(notebook):
+def test_only_texts_and_small_pictures_are_kept(notebook):
     cleaned = notebooks.clean(copy.deepcopy(notebook))
     assert nbformat.writes(cleaned) == nbformat.writes(notebook)
 
@@ -124,23 +128,55 @@ def _small(*cells):
     return nbformat.v4.new_notebook(cells=list(cells))
 
 
-def test_cleaning_drops_pictures_and_widgets_and_keeps_text():
+def _png(pixels):
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "PNG")
+    return base64.b64encode(written.getvalue()).decode("ascii")
+
+
+def test_cleaning_keeps_texts_and_pictures_and_drops_widgets():
     code = nbformat.v4.new_code_cell("1 + 1", execution_count=1)
     out = nbformat.v4.new_output
+    view = {"application/vnd.jupyter.widget-view+json": {}}
+    png = _png(np.zeros((4, 4, 3), np.uint8))
     code.outputs = [
         out("stream", name="stdout", text="kept\n"),
         out("stream", name="stderr", text="a warning"),
-        out("display_data", data={"image/png": "xx", "text/plain": "<Figure>"}),
+        out(
+            "display_data",
+            data={"image/png": png, "text/plain": "a chart"},
+            metadata={"image/png": {"alt": "a chart"}},
+        ),
         out("execute_result", data={"text/html": "<b>2</b>", "text/plain": "2"}, execution_count=1),
-        out("display_data", data={"application/vnd.jupyter.widget-view+json": {}}),
+        out("display_data", data=view | {"text/plain": "a box"}),
+        out("display_data", data=view | {"text/plain": "a panel", "image/png": png}),
     ]
     code.metadata["tags"] = ["nbval-check-output"]
     code.metadata["scrolled"] = True
     kept = notebooks.clean(_small(code)).cells[0]
-    assert [o.output_type for o in kept.outputs] == ["stream", "execute_result"]
-    assert kept.outputs[1].data == {"text/plain": "2"}
+    assert [set(o.get("data", {})) for o in kept.outputs] == [
+        set(),
+        {"image/png", "text/plain"},
+        {"text/plain"},
+        {"image/png", "text/plain"},
+    ]
+    assert kept.outputs[1].metadata == {"image/png": {"alt": "a chart"}}
     assert kept.metadata == {"tags": ["nbval-check-output"]}
     assert kept.execution_count == 1
+
+
+def test_a_chart_stays_a_png_of_few_colours_and_a_photograph_becomes_a_small_jpeg():
+    chart = np.full((300, 400, 3), 255, np.uint8)
+    chart[100:200, 50:300] = (209, 96, 15)
+    mime, content = figures.small(base64.b64decode(_png(chart)))
+    assert mime == "image/png"
+    shown = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    np.testing.assert_array_equal(shown, chart)
+    noise = np.random.default_rng(0).integers(0, 256, (500, 800, 3), np.uint8)
+    mime, content = figures.small(base64.b64decode(_png(noise)))
+    assert mime == "image/jpeg" and len(content) <= figures.LIMIT
+    again = figures.small(base64.b64decode(_png(noise)))
+    assert again == (mime, content)
 
 
 def test_a_failed_write_leaves_the_old_notebook(tmp_path, monkeypatch):

@@ -1,8 +1,11 @@
 """HTML pages open from the disk, ask nothing of the network and are whole without scripts."""
 
+import base64
+import io
 import re
 
 import nbformat
+from PIL import Image
 
 from xailab.course import pages
 
@@ -24,6 +27,24 @@ def test_pages_ask_nothing_of_the_network_and_draw_formulas_without_scripts():
     assert page.count("<math") == 2 and "<mfrac>" in page
     assert "$code$" in page
     assert "Row 3. &lt;b&gt;says&lt;/b&gt;" in page
+
+
+def test_a_panel_leaves_its_picture_and_its_text_on_the_page():
+    written = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(written, "PNG")
+    png = base64.b64encode(written.getvalue()).decode("ascii")
+    panel = nbformat.v4.new_code_cell("panel", execution_count=1)
+    data = {
+        "application/vnd.jupyter.widget-view+json": {},
+        "text/plain": "Row 3.",
+        "image/png": png,
+    }
+    said = {"image/png": {"alt": "Row 3."}}
+    panel.outputs = [nbformat.v4.new_output("display_data", data=data, metadata=said)]
+    page = pages.to_page(_small(nbformat.v4.new_markdown_cell("# T"), panel), "T")
+    (shown,) = re.findall(r"<img[^>]*>", page)
+    assert 'alt="Row 3."' in shown and png in shown
+    assert "live control: Row 3. Open it" in page
 
 
 def test_a_page_folds_its_solutions():

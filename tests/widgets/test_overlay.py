@@ -1,5 +1,7 @@
 """The threshold overlay in Python: what it sends is exact, its text equals xailab.metrics."""
 
+import base64
+import io
 import warnings
 import zlib
 
@@ -9,6 +11,7 @@ import traitlets
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from xailab import metrics, widgets
 from xailab.widgets import overlay
@@ -110,9 +113,22 @@ def test_parts_that_do_not_fit_are_refused_in_one_sentence(parts):
 
 def test_the_text_travels_with_the_view(parts):
     made = overlay.ThresholdOverlay(*parts)
-    data, _ = made._repr_mimebundle_()
-    assert data["text/plain"] == made.text
+    data, metadata = made._repr_mimebundle_()
+    assert data["text/plain"] == made.text == metadata["image/png"]["alt"]
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_the_still_picture_paints_what_the_region_marks(parts):
+    image, h, mask = parts
+    made = overlay.ThresholdOverlay(image, h, mask, threshold=0.6)
+    data, _ = made._repr_mimebundle_()
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))), dtype=float)
+    base = np.asarray(Image.open(io.BytesIO(made.photo)), dtype=float)
+    white = (shown == 255).all(2)
+    changed = (np.abs(shown - base).max(2) > 0) & ~white
+    marked = metrics.region(h, 0.6)
+    assert (changed <= marked).all() and (white <= mask).all() and white.any()
+    assert (changed | white)[marked].mean() > 0.95
 
 
 def test_colour_tables_grow_lighter_with_the_level(parts):

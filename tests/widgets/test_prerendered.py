@@ -1,5 +1,6 @@
 """The picker shows what the panel shows, for every combination, and refuses what does not fit."""
 
+import base64
 import io
 
 import ipywidgets as ipw
@@ -109,6 +110,8 @@ def test_a_name_that_is_no_control_or_a_slider_without_values_is_refused():
 
 def test_the_sentence_travels_with_the_view():
     made = four()
-    data, _ = made._repr_mimebundle_()
-    assert data["text/plain"] == made.text
+    data, metadata = made._repr_mimebundle_()
+    assert data["text/plain"] == made.text == metadata["image/png"]["alt"]
+    still = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    np.testing.assert_array_equal(np.asarray(still.convert("RGB")), pixels(made.picture))
     assert "application/vnd.jupyter.widget-view+json" in data

@@ -4,6 +4,7 @@ One control changes at a time, the others keep their first value. Each time the 
 PNG, the readout holds a sentence and nothing warns or raises.
 """
 
+import base64
 import gc
 import html
 import inspect
@@ -24,7 +25,7 @@ from PIL import Image
 
 from xailab import evaluate, metrics, models, shapley, widgets
 from xailab.plots import settings
-from xailab.widgets import evaluations
+from xailab.widgets import evaluations, panels
 from xailab.widgets import images as image_widgets
 
 D = 3
@@ -294,5 +295,15 @@ def test_an_upload_that_is_not_a_picture_is_named_and_a_picture_is_used():
     Image.fromarray(PICTURE).save(buffer, "PNG")
     box.controls["file"].value = (file("mine.png", buffer.getvalue()),)
     assert box.readout.value == repr(box) == "mine.png: 40 x 32 pixels."
-    assert box._repr_mimebundle_()["text/plain"] == repr(box)
+    assert box._repr_mimebundle_()[0]["text/plain"] == repr(box)
     assert box.children[-1].value == "(32, 40, 3)"
+
+
+def test_a_panel_leaves_its_picture_and_its_text_to_readers_without_a_kernel():
+    panel = widgets.instance_explorer(predict, TABLE, TABLE[:4])
+    around = panels.Box([ipw.Label("above"), panel])
+    around.readout = panel.readout
+    for box in (panel, around):
+        data, metadata = box._repr_mimebundle_()
+        assert panel.text == metadata["image/png"]["alt"]
+        assert base64.b64decode(data["image/png"]) == panel.picture.value

@@ -13,10 +13,10 @@ import nbformat
 from nbclient import NotebookClient
 
 from .._utils.files import atomic_write
-from . import NOTEBOOKS, ROOT
+from . import NOTEBOOKS, ROOT, figures
 
-# a picture makes a notebook a hundred times as large
-KEPT_OUTPUTS = ("text/plain",)
+PICTURES = {"image/png", "image/jpeg"}
+KEPT_OUTPUTS = ("text/plain", *sorted(PICTURES))
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 # the notebooks that take longest, longest first, as in the Makefile
 LONGEST = ("07", "10", "06", "11", "04", "13", "03")
@@ -131,10 +131,10 @@ def _refresh(path: Path, execute: bool) -> None:
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with text outputs and execution counts only: no pictures, HTML or widgets.
+    """The notebook with texts, small pictures and execution counts: no HTML, no widgets.
 
-    Tags stay; cells tagged ``solution`` open in JupyterLab with source and outputs
-    hidden.
+    A panel leaves its still picture. Tags stay; cells tagged ``solution`` open in JupyterLab with
+    source and outputs hidden.
     """
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": KERNEL, "language_info": {"name": "python"}}
@@ -155,10 +155,14 @@ def _clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None
     if output.output_type == "error":
         return output
     rich = set(output.data) - set(KEPT_OUTPUTS)
-    if rich & {"image/png", "image/svg+xml", "application/vnd.jupyter.widget-view+json"}:
+    pictured = bool(PICTURES & set(output.data))
+    if not pictured and rich & {"image/svg+xml", "application/vnd.jupyter.widget-view+json"}:
         return None
     output.data = {mime: output.data[mime] for mime in KEPT_OUTPUTS if mime in output.data}
-    output.metadata = {}
+    if pictured:
+        figures.keep_small(output)
+    else:
+        output.metadata = {}
     return output
 
 

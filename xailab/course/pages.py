@@ -49,7 +49,9 @@ def settle(output: nbformat.NotebookNode) -> None:
 
 def alt(output: nbformat.NotebookNode) -> str:
     """The text equivalent that a figure carries, or nothing."""
-    return output.get("metadata", {}).get("image/png", {}).get("alt", "")
+    said = output.get("metadata", {})
+    found = [said.get(mime, {}).get("alt", "") for mime in ("image/png", "image/jpeg")]
+    return "".join(found)
 
 
 def _picture(output: nbformat.NotebookNode) -> None:
@@ -58,6 +60,14 @@ def _picture(output: nbformat.NotebookNode) -> None:
         if alt(output) and mime in output.data:
             source = f"data:{mime};base64,{output.data[mime].strip()}"
             output.data = {"text/html": f'<img alt="{html.escape(alt(output))}" src="{source}">'}
+
+
+def _control(text: str) -> str:
+    """What stands on a page below the still picture of a panel."""
+    return (
+        "<p style='border-left:4px solid #2a6fb0;padding:.4em .8em'>Here the notebook has a live "
+        f"control: {html.escape(text).rstrip('.')}. Open it in JupyterLab to use it.</p>"
+    )
 
 
 def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -86,17 +96,15 @@ def to_page(notebook: nbformat.NotebookNode, name: str) -> str:
         for output in cell.get("outputs", []):
             settle(output)
             smaller(output)
-            _picture(output)
             live = "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+            text = output.get("data", {}).get("text/plain", "a slider")
             # some widgets bring their own form without scripts
             if live and "text/html" in output.data:
                 output.data = {"text/html": output.data["text/html"]}
-            elif live:
-                text = html.escape(output.data.get("text/plain", "a slider")).rstrip(".")
-                output.data = {
-                    "text/html": "<p style='border-left:4px solid #2a6fb0;padding:.4em .8em'>Here "
-                    f"the notebook has a live control: {text}. Open it in JupyterLab to use it.</p>"
-                }
+                continue
+            _picture(output)
+            if live:
+                output.data = {"text/html": output.data.get("text/html", "") + _control(text)}
     page.metadata.pop("widgets", None)
     exporter = HTMLExporter(
         template_name="lab",

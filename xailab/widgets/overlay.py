@@ -5,6 +5,7 @@ It needs no kernel once it is shown, so it also works in static pages. Its numbe
 browser only counts.
 """
 
+import base64
 import io
 import zlib
 
@@ -13,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import traitlets
 from PIL import Image
+from skimage.segmentation import find_boundaries
 
 from .. import metrics
 from .._utils.labels import label
@@ -20,6 +22,8 @@ from ..plots.settings import PALETTES
 from .panels import static
 
 STEPS = 100
+# of the marked region, as in overlay.js
+EDGE = (127, 196, 255)
 THRESHOLDS = np.arange(1, STEPS + 1) / STEPS
 
 
@@ -60,6 +64,10 @@ class Spoken(anywidget.AnyWidget):
         """What the picture shows, word for word as on the page."""
         raise NotImplementedError
 
+    def still(self) -> bytes:
+        """The picture as PNG, for readers without a kernel."""
+        raise NotImplementedError
+
     @property
     def readout(self) -> Handle:
         """``readout.value`` is the text, as in a panel."""
@@ -70,7 +78,11 @@ class Spoken(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        return data | {"text/plain": self.text}, metadata
+        still = {
+            "text/plain": self.text,
+            "image/png": base64.b64encode(self.still()).decode("ascii"),
+        }
+        return data | still, metadata | {"image/png": {"alt": self.text}}
 
 
 class ThresholdOverlay(Spoken):
@@ -162,6 +174,21 @@ class ThresholdOverlay(Spoken):
             f"{self.method}: threshold {self.threshold:.2f} marks {marked:.0%} of the picture; "
             f"{numbers}."
         )
+
+    def still(self) -> bytes:
+        """The picture as PNG, painted as the browser paints it."""
+        level = levels(self.heatmaps[self.method])
+        marked = level >= round(self.threshold * STEPS)
+        base = np.asarray(Image.open(io.BytesIO(self.photo)), dtype=float)
+        palette = np.frombuffer(self.palettes[self.colours], np.uint8).reshape(-1, 3)
+        share = (0.35 + 0.4 * level / STEPS)[..., None]
+        painted = (1 - share) * base + share * palette[level]
+        picture = np.where(marked[..., None], painted, base).astype(np.uint8)
+        picture[find_boundaries(marked, mode="inner")] = EDGE
+        picture[find_boundaries(self.on_object, mode="inner")] = 255
+        written = io.BytesIO()
+        Image.fromarray(picture).save(written, "PNG")
+        return written.getvalue()
 
 
 def _grey_jpeg(image: np.ndarray) -> bytes:

@@ -5,6 +5,7 @@ page waits a moment: while a slider is being dragged, only the newest value is d
 """
 
 import asyncio
+import base64
 import gc
 import html
 import io
@@ -84,16 +85,27 @@ def sentence(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or f"{type(error).__name__} without a message."
 
 
+def _still(text: str, png: bytes) -> tuple[dict, dict]:
+    """What readers without a kernel see: data and metadata of a display."""
+    data = {"text/plain": text, "image/png": base64.b64encode(png).decode("ascii")}
+    return data, {"image/png": {"alt": text}}
+
+
 class Box(ipw.VBox):
-    """A box of widgets whose text equivalent is that of its readout."""
+    """A box of widgets whose text equivalent is that of its readout, with a panel inside or none."""
 
     readout: ipw.HTML
 
     def __repr__(self) -> str:
         return html.unescape(re.sub(r"<[^>]*>", "", self.readout.value))
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        return super()._repr_mimebundle_(**kwargs) | {"text/plain": repr(self)}
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        data = super()._repr_mimebundle_(**kwargs) | {"text/plain": repr(self)}
+        panels = [child for child in self.children if isinstance(child, Panel)]
+        if not panels:
+            return data, {}
+        still, metadata = _still(panels[0].text, panels[0].picture.value)
+        return data | still, metadata
 
 
 class Panel(ipw.VBox):
@@ -173,9 +185,10 @@ class Panel(ipw.VBox):
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         # the complete readout, which ipywidgets would cut after 110 characters
-        return super()._repr_mimebundle_(**kwargs) | {"text/plain": self.text}
+        still, metadata = _still(self.text, self.picture.value)
+        return super()._repr_mimebundle_(**kwargs) | still, metadata
 
 
 def panel(draw: Callable[..., tuple[Axes, str]], **controls: ipw.Widget) -> Panel:

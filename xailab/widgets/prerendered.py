@@ -95,6 +95,12 @@ class Picker(Spoken):
         """The picture that is shown, WebP."""
         return self.pictures[self._place]
 
+    def still(self) -> bytes:
+        """The picture that is shown, PNG."""
+        written = io.BytesIO()
+        Image.open(io.BytesIO(self.picture)).save(written, "PNG")
+        return written.getvalue()
+
     @property
     def text(self) -> str:
         """The sentence of the picture that is shown."""
