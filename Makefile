@@ -17,8 +17,10 @@ help:  ## show this list
 course: $(STAMP)  ## install if needed, run every notebook, write the pages to build/course
 	$(RUN) -m xailab.course build
 
-lab: $(STAMP)  ## open the course in JupyterLab, on this computer only
-	$(VENV)/bin/python -m jupyterlab --ip=127.0.0.1 notebooks
+# make lab EDITION=solutions or teacher: the same with answers
+EDITION ?= student
+lab: $(STAMP)  ## open a working copy of the notebooks in JupyterLab, on this computer only
+	$(VENV)/bin/python -m xailab.course lab --edition $(EDITION)
 
 pages: $(STAMP)  ## pages of the notebooks as they are, without running them, in build/pages
 	$(RUN) -m xailab.course pages

@@ -128,7 +128,10 @@ def built(tmp_path, work):
     path = _small(tmp_path)
     out = tmp_path / "editions"
 
-    def again():
+    def again(title="# 99. Small"):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[0].source = title
+        nbformat.write(notebook, path)
         return editions.build(out, [path], work=work)
 
     return out, again(), again
@@ -153,13 +156,15 @@ def test_a_rerun_never_overwrites_a_students_work_and_says_so(built, capsys):
     work = files[0].read_text().replace("None", "my_kernel")
     files[0].write_text(work)
     again()
+    assert [p.name for p in (out / "student").glob("*.ipynb")] == ["99_small.ipynb"]
+    again("# 99. A newer one")
     assert files[0].read_text() == work
     assert "has been worked in" in capsys.readouterr().out
     new = out / "student" / "99_small.new-1.ipynb"
-    assert "my_kernel" not in new.read_text()
+    assert "my_kernel" not in new.read_text() and "A newer one" in new.read_text()
     # worked in, too
     new.write_text(new.read_text() + "\n")
-    again()
+    again("# 99. The newest")
     assert (out / "student" / "99_small.new-2.ipynb").exists()
     assert files[0].read_text() == work
     assert len(list((out / "solutions").glob("*.ipynb"))) == 1

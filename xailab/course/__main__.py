@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -27,8 +26,9 @@ def _pages(chosen: argparse.Namespace) -> int:
 
 
 def _lab(chosen: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", str(NOTEBOOKS)]
-    return subprocess.run(command, check=False).returncode
+    from . import lab
+
+    return lab.start(chosen.edition, chosen.more)
 
 
 def _test(chosen: argparse.Namespace) -> int:
@@ -99,7 +99,7 @@ def _clean(chosen: argparse.Namespace) -> int:
 COMMANDS = {
     "build": (_build, "run every notebook and write HTML pages", "build/course", True),
     "pages": (_pages, "write HTML pages of the notebooks as they are", "build/pages", True),
-    "lab": (_lab, "open the course in JupyterLab, on this computer only", None, False),
+    "lab": (_lab, "open a working copy in JupyterLab, on this computer only", None, False),
     "test": (_test, "style, unit tests and every notebook, as make test", None, False),
     "site": (_site, "a website of the course that needs no server", "build/site", True),
     "editions": (_editions, "student, solutions and teacher notebooks", "build/editions", True),
@@ -121,6 +121,10 @@ def parser() -> argparse.ArgumentParser:
         verb.set_defaults(call=call)
         if name == "handin":
             verb.add_argument("grader", choices=["nbgrader", "otter"])
+        if name == "lab":
+            names = ["student", "solutions", "teacher"]
+            verb.add_argument("--edition", choices=names, default="student")
+            verb.add_argument("more", nargs="*", help="options for JupyterLab, after --")
         if name == "editions":
             verb.add_argument("--only", choices=["student", "solutions", "teacher"])
         if name == "offline":

@@ -137,15 +137,22 @@ def build(
     paths: list[Path] | None = None,
     names: Sequence[str] = EDITIONS,
     work: Path | None = None,
+    run: bool = True,
 ) -> list[Path]:
     """Write the editions called ``names`` into ``out``; returns the files, in reading order.
 
-    The student edition has no outputs, so nothing is run for it. For the two others each notebook
-    is run once; ``work`` keeps the executed copies for the next time.
+    Parameters
+    ----------
+    out : folder with one folder per edition
+    paths : the notebooks; None is all
+    names : out of ``EDITIONS``
+    work : folder that keeps executed copies for the next time
+    run : run each notebook once for the editions with outputs. Without it they have the outputs that
+        are committed. The student edition has no outputs and never needs a run.
     """
     paths = paths or notebooks.notebook_paths()
     copies = paths
-    if set(names) - {"student"}:
+    if run and set(names) - {"student"}:
         copies = notebooks.execute(paths, work or out.parent / "site-work" / "executed")
     written = []
     for path, copied in zip(paths, copies, strict=True):
@@ -168,6 +175,9 @@ def _keep(notebook: nbformat.NotebookNode, path: Path) -> Path:
     record = path.parent / MADE
     made = json.loads(record.read_text("utf-8")) if record.exists() else {}
     text = nbformat.writes(notebook) + "\n"
+    if path.exists() and made.get(path.name) == _sum(text.encode()):
+        # nothing is new since this file was made, whatever was done in it
+        return path
     wanted, target, n = path, path, 1
     while target.exists() and _sum(target.read_bytes()) not in (
         made.get(target.name),
