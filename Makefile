@@ -28,8 +28,10 @@ pages: $(STAMP)  ## pages of the notebooks as they are, without running them, in
 editions: $(STAMP)  ## student, solutions and teacher editions of every notebook, in build/editions
 	$(RUN) -m xailab.course editions
 
+# make site AUDIENCE=students: without the teacher's guide and without editions that have answers
+AUDIENCE ?= all
 site: $(VENV)/.installed-site  ## the course as a website without a server, in build/site (needs npm)
-	$(RUN) -m xailab.course site
+	$(RUN) -m xailab.course site --audience $(AUDIENCE)
 
 # The policy keeps Voila's template from asking another host for its icons.
 POLICY = default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws:

@@ -160,6 +160,22 @@ def test_the_first_page_lists_what_there_is(tmp_path):
         assert (site.PAGES / f"{name}.md").exists()
 
 
+def test_a_site_for_students_has_no_teaching_page_and_no_edition_with_answers(tmp_path):
+    for name in site_pages.EDITIONS:
+        (tmp_path / "editions" / name).mkdir(parents=True)
+        (tmp_path / "editions" / name / "01_x.ipynb").write_text("{}")
+    for for_students in (False, True):
+        source = tmp_path / f"source-{for_students}"
+        source.mkdir()
+        (source / "index.md").write_text("<!-- shelves -->")
+        site_pages.write(source, PATHS[:2], tmp_path / "editions", for_students)
+        text = (source / "index.md").read_text()
+        assert (source / "teaching").exists() == ("Teach" in text) == (not for_students)
+        zips = {path.stem for path in (source / "downloads").iterdir()}
+        wanted = {"student"} if for_students else set(site_pages.EDITIONS)
+        assert zips == {f"xailab-{name}" for name in wanted}
+
+
 def _notebook_with(model_module: str, tags=()):
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": "said"}
     cell = nbformat.v4.new_code_cell("x", metadata={"tags": list(tags)})

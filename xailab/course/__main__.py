@@ -63,7 +63,8 @@ def _handin(chosen: argparse.Namespace) -> int:
 def _site(chosen: argparse.Namespace) -> int:
     from . import site
 
-    first = site.build(chosen.out, chosen.out.parent / "site-work", chosen.notebooks)
+    work = chosen.out.parent / "site-work"
+    first = site.build(chosen.out, work, chosen.notebooks, chosen.audience == "students")
     print(f"The site is at {first.resolve().as_uri()}")
     return 0
 
@@ -125,6 +126,8 @@ def parser() -> argparse.ArgumentParser:
             names = ["student", "solutions", "teacher"]
             verb.add_argument("--edition", choices=names, default="student")
             verb.add_argument("more", nargs="*", help="options for JupyterLab, after --")
+        if name == "site":
+            verb.add_argument("--audience", choices=["all", "students"], default="all")
         if name == "editions":
             verb.add_argument("--only", choices=["student", "solutions", "teacher"])
         if name == "offline":

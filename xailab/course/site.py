@@ -117,11 +117,14 @@ def scripts(cache: Path, static: Path) -> None:
     (static / "anywidget-here.js").write_text(HERE)
 
 
-def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
+def build(
+    out: Path, work: Path, paths: list[Path] | None = None, for_students: bool = False
+) -> Path:
     """Bring the sources together in ``work``, build the site in ``out``; returns its first page.
 
     paths: the notebooks, None for the whole course with its gallery. Editions that lie beside ``out``
-    (make editions) are offered for download.
+    (make editions) are offered for download. for_students: without the teacher's guide and without the
+    editions that have answers.
     """
     if importlib.util.find_spec("myst_nb") is None:
         raise FileNotFoundError("Sphinx is not installed: pip install --editable '.[site]'.")
@@ -139,7 +142,7 @@ def build(out: Path, work: Path, paths: list[Path] | None = None) -> Path:
     shutil.move(source / "site.css", source / "_static" / "site.css")
     for copy in copies:
         nbformat.write(still(nbformat.read(copy, as_version=4)), source / copy.name)
-    site_pages.write(source, paths, out.parent / "editions")
+    site_pages.write(source, paths, out.parent / "editions", for_students)
     if whole:
         first = source / "index.md"
         text = first.read_text(encoding="utf-8")

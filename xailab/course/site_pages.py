@@ -6,6 +6,7 @@ lists them on the first page.
 
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +109,14 @@ def teaching(folder: Path, to: Path) -> list[str]:
     return names
 
 
-def downloads(editions: Path, to: Path) -> str:
-    """A zip for every edition that was made, and the page that offers them; empty without any.
+def downloads(editions: Path, to: Path, names: Sequence[str] = tuple(EDITIONS)) -> str:
+    """A zip for each of these editions that was made, and the page that offers them; else empty.
 
     Notebooks of one's own beside them (``.new-1`` and the like) are packed too. The zips hold no times,
     so the same notebooks give the same file.
     """
     rows = []
-    for name, what in EDITIONS.items():
+    for name in names:
         notebooks = sorted((editions / name).glob("*.ipynb"))
         if not notebooks:
             continue
@@ -126,7 +127,7 @@ def downloads(editions: Path, to: Path) -> str:
                 archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
         rows.append(
             f"- {{download}}`{name} edition <downloads/xailab-{name}.zip>`: {len(notebooks)} "
-            f"notebooks, {what}"
+            f"notebooks, {EDITIONS[name]}"
         )
     if not rows:
         return ""
@@ -144,23 +145,30 @@ def shelf(caption: str, pages: list[str]) -> str:
     return f"\n```{{toctree}}\n:caption: {caption}\n:maxdepth: 1\n\n{listed}\n```\n"
 
 
-def write(source: Path, paths: list[Path], editions: Path) -> None:
-    """All gathered pages into the Sphinx folder ``source``, and their shelves onto its first page."""
+def write(source: Path, paths: list[Path], editions: Path, for_students: bool = False) -> None:
+    """All gathered pages into the Sphinx folder ``source``, and their shelves onto its first page.
+
+    for_students: without the teacher's guide and without the editions that have answers.
+    """
     (source / "claims.md").write_text(ledger(paths), encoding="utf-8")
     (source / "checklist.md").write_text(checklist.page(checklist.gather(paths)), encoding="utf-8")
     (source / "functions.md").write_text(uses.page(paths), encoding="utf-8")
     api_pages(source / "api")
-    offered = downloads(editions, source / "downloads")
+    names = ["student"] if for_students else list(EDITIONS)
+    offered = downloads(editions, source / "downloads", names)
     if offered:
         (source / "editions.md").write_text(offered, encoding="utf-8")
-    plans = teaching(NOTEBOOKS / "teaching", source / "teaching")
+    plans = []
+    if not for_students:
+        plans = teaching(NOTEBOOKS / "teaching", source / "teaching")
     gallery = ["gallery"] if (source / "gallery.ipynb").exists() else []
     look_up = [*gallery, "claims", "checklist", "glossary", "notation", "bibliography"]
     look_up += ["functions", "api/xailab"]
     shelves = [
         shelf("Notebooks", [path.stem for path in paths]),
         shelf("Look up", look_up),
-        shelf("Teach", [f"teaching/{name}" for name in plans] + ["editions"] * bool(offered)),
+        shelf("Teach", [f"teaching/{name}" for name in plans]),
+        shelf("Download", ["editions"] if offered else []),
     ]
     first = source / "index.md"
     text = first.read_text(encoding="utf-8")
