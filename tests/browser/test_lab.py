@@ -36,9 +36,13 @@ made""",
     return plots.heatmap(h * whole / 9), f"{whole} {real:.1f} {log:.3f} {pick}."
 one = {"continuous_update": False}
 widgets.panel(
-    tell, whole=ipw.IntSlider(3, max=9, **one), real=ipw.FloatSlider(2, min=1, max=3, step=0.5, **one),
-    log=ipw.FloatLogSlider(1, min=-1, max=1, step=1, **one),
-    pick=ipw.SelectionSlider(options=["few", "some", "many"], value="some", **one),
+    tell,
+    whole=ipw.IntSlider(3, max=9, description="whole", **one),
+    real=ipw.FloatSlider(2, min=1, max=3, step=0.5, description="real", **one),
+    log=ipw.FloatLogSlider(1, min=-1, max=1, step=1, description="log", **one),
+    pick=ipw.SelectionSlider(
+        options=["few", "some", "many"], value="some", description="pick", **one
+    ),
 )""",
     'over = widgets.threshold_overlay(black, {"one": h, "two": 1 - h}, mask)\nover',
     "picked = widgets.picker(made, kind=('a', 'b'), n=(0, 50, 100))\npicked",
@@ -119,6 +123,14 @@ def test_panels_and_overlay_follow_the_hand(small, page):
             handle.press(key)
             said[place] = text
             sliders.get_by_text(" ".join(said) + ".", exact=True).wait_for(timeout=20_000)
+
+    # what a screen reader says: the slider's name and value, and the picture's text
+    for handle in sliders.locator(".noUi-handle").all():
+        row = handle.locator("xpath=ancestor::*[contains(@class, 'widget-slider')]")
+        assert handle.get_attribute("aria-label") == row.locator(".widget-label").inner_text()
+        assert handle.get_attribute("aria-valuetext") == row.locator(".widget-readout").inner_text()
+    picture, readout = sliders.locator("img.widget-image"), sliders.locator(".xailab-readout")
+    assert picture.get_attribute("alt") == readout.inner_text()
 
     # many keys at once: the last one wins
     handle = panel.locator(".noUi-handle").first

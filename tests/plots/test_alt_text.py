@@ -105,8 +105,11 @@ def test_the_site_gets_the_text(cell):
     assert made.cells[0].metadata["mystnb"] == {"image": {"alt": 'Picture: a "b" <i>.'}}
 
 
-def test_the_notebook_keeps_neither_picture_nor_text(cell):
-    assert notebooks.clean(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs == []
+def test_the_notebook_keeps_picture_and_text(cell):
+    made = notebooks.clean(nbformat.v4.new_notebook(cells=[copy.deepcopy(cell)]))
+    (kept,) = made.cells[0].outputs
+    assert pages.alt(kept) == kept.data["text/plain"] == 'Picture: a "b" <i>.'
+    assert base64.b64decode(kept.data["image/png"])[1:4] == b"PNG"
 
 
 def test_a_progress_line_is_shown_as_it_looks_in_the_end():

@@ -115,7 +115,7 @@ def waterfall(
         side = {"xytext": (4 if to_the_right else -4, 0), "ha": "left" if to_the_right else "right"}
         ax.annotate(name, (x, y), textcoords="offset points", va="center", fontsize=9, **side)
     ax.set_xlabel(
-        f"{output}\nfrom the base value {attribution.base:.3f} (dotted) "
+        f"{output}\nfrom the base value {attribution.base:.3f} (dotted)\n"
         f"to the prediction {attribution.prediction:.3f} (dashed)"
     )
     return words(ax)

@@ -152,8 +152,15 @@ def what_if(
             )
         else:
             low, high = min(background[feature].min(), value), max(background[feature].max(), value)
+            whole = all(float(v).is_integer() for v in (low, high, value))
             controls[feature] = slider(
-                ipw.FloatSlider, feature, min=low, max=high, value=value, step=1, readout_format="g"
+                ipw.FloatSlider,
+                feature,
+                min=low,
+                max=high,
+                value=value,
+                step=1,
+                readout_format=".0f" if whole else "g",
             )
 
     def draw(**values):

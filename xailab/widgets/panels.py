@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import anywidget
 import ipywidgets as ipw
 import matplotlib.pyplot as plt
 import numpy as np
@@ -108,6 +109,12 @@ class Box(ipw.VBox):
         return data | still, metadata
 
 
+class _Labels(anywidget.AnyWidget):
+    """Gives the sliders of the panel around it a name, and its picture a text, for screen readers."""
+
+    _esm = static("labels.js")
+
+
 class Panel(ipw.VBox):
     """Controls above a picture above a readout; its repr is the readout's text.
 
@@ -125,7 +132,7 @@ class Panel(ipw.VBox):
         self._drawn: dict | None = None
         self._waiting: asyncio.TimerHandle | None = None
         style = ipw.HTML(f"<style>{style_sheet()}</style>", layout=ipw.Layout(display="none"))
-        super().__init__([style, *controls.values(), self.picture, self.readout])
+        super().__init__([style, *controls.values(), self.picture, self.readout, _Labels()])
         self.add_class("xailab-panel")
         for control in controls.values():
             control.observe(self._changed, names="value")
