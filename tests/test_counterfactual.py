@@ -182,7 +182,8 @@ def test_a_summary_has_a_line_for_every_row_also_without_an_answer(table):
     ("change", "error", "says"),
     [
         ({"x": X.to_numpy()}, TypeError, "a row of the table"),
-        ({"x": X[::-1]}, ValueError, "in this order"),
+        ({"x": X.rename({X.index[0]: "z"})}, ValueError, "other columns than table"),
+        ({"threshold": float("nan")}, ValueError, "threshold must be a finite number"),
         ({"threshold": 0.01}, ValueError, "reaches 0.01 already"),
         ({"max_changes": 0}, ValueError, "at least 1"),
         ({"rules": cf.Rules(immutable=("sex",))}, ValueError, "name \\['sex'\\]"),

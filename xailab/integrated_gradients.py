@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ._utils.cards import card, name_of
+from ._utils.tables import check_row, column_names
 
 RULES = ("left", "right", "midpoint", "trapezoid", "gauss-legendre")
 
@@ -158,7 +159,7 @@ def explain(
     score : function, tensor (n, *shape) -> (n,) or (n, 1), differentiable
         S, one number per input; choose the class in it.
     x, baseline : arrays or tensors of one shape, without a batch axis
-        Where the path ends and begins.
+        Where the path ends and begins. Rows of a table are matched by name; the score sees x's order.
     n_steps : int
         How many points on the path.
     rule : str
@@ -188,6 +189,11 @@ def explain(
 
 def _checked(x, baseline) -> tuple[torch.Tensor, torch.Tensor]:
     """x and baseline as tensors of floats of one kind; one sentence for what does not fit."""
+    names = column_names("x", x)
+    if names is not None:
+        # a table's row, whose order is the one that the score sees
+        rows = check_row("x", x, names, "x"), check_row("baseline", baseline, names, "x")
+        x, baseline = (torch.tensor(row, dtype=torch.get_default_dtype()) for row in rows)
     x, baseline = (torch.as_tensor(v).detach() for v in (x, baseline))
     if not x.is_floating_point():
         x = x.float()

@@ -394,7 +394,7 @@ def test_table_and_sentence_put_the_largest_weight_first(coins):
             "a = w does not occur in X_train",
         ),
         ({"x": [1.0]}, "x has 1 values but X_train has 2 columns"),
-        ({"x": pd.Series({"b": 1.0, "a": 0.0})}, "x must have its values in X_train's order"),
+        ({"x": pd.Series({"b": 1.0, "c": 0.0})}, "other columns than X_train, 'a' is missing"),
         ({"x": [1.0, np.nan]}, "must not have missing or infinite values"),
         ({"X_train": pd.DataFrame({"a": [1.0, np.inf], "b": 0.0})}, "must not have missing"),
         ({"predict_proba": lambda X: np.zeros(len(X))}, r"must return \(n, classes\)"),

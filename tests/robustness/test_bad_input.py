@@ -581,10 +581,10 @@ CASES = {
         V,
         "own_table.encode",
     ),
-    "Shapley: other order": (
-        lambda r: shapley.exact(r.one, r.row[::-1], r.X),
+    "Shapley: other columns": (
+        lambda r: shapley.exact(r.one, r.row.rename({"a": "e"}), r.X),
         V,
-        r"x\[background.columns\]",
+        r"'a' is missing; both need \['a', 'b', 'c', 'd'\]",
     ),
     "Shapley: no feature": (
         lambda r: shapley.exact(r.one, [], np.zeros((3, 0))),

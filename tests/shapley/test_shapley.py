@@ -373,10 +373,10 @@ def test_several_rows_at_once_are_each_its_own_row(six, rng):
         ({"predict": lambda X: X[:1, 0]}, "predict must return one number per row"),
         (
             {
-                "x": pd.Series(range(6), list("bacdef")),
+                "x": pd.Series(range(6), list("gbcdef")),
                 "background": pd.DataFrame(np.zeros((2, 6)), columns=list("abcdef")),
             },
-            "x must have its values in the background's order",
+            "x has other columns than background, 'a' is missing",
         ),
     ],
 )

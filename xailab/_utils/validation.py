@@ -58,6 +58,19 @@ def check_array(name: str, values: object) -> np.ndarray:
         ) from None
 
 
+def one_number_per_row(predict: Callable, rows) -> np.ndarray:
+    """The model's answers for n rows as (n,) finite floats; ValueError for anything else."""
+    y = check_array("The answer of predict", predict(rows))
+    if y.shape != (len(rows),):
+        raise ValueError(
+            f"predict must return one number per row, shape ({len(rows)},), not {y.shape}; choose one "
+            "output: lambda X: model.predict_proba(X)[:, 1]."
+        )
+    if not np.isfinite(y).all():
+        raise ValueError("predict returned missing or infinite numbers; it needs a finite output.")
+    return y
+
+
 def check_mask(mask: object, name: str = "The mask") -> np.ndarray:
     """A bool array, True on the object; numbers 0 and 1 (or 0 and 255) are taken for bools.
 

@@ -11,6 +11,14 @@ import numpy as np
 import pandas as pd
 
 from .._utils.cards import name_of
+from .._utils.tables import check_row, column_names
+from .._utils.validation import (
+    check_array,
+    check_callable,
+    check_int,
+    one_number_per_row,
+    truncated,
+)
 from .answers import Counterfactual, Counterfactuals, summary
 from .rules import MAX_VALUES, NO_RULES, Allowed, Rules, candidates, distance, nearest
 
@@ -82,8 +90,8 @@ def search(
     ----------
     predict : function, DataFrame (n, d) -> (n,)
         The model's output.
-    x : Series, a row of the table
-        What is changed; below the threshold.
+    x : Series or one-row DataFrame, a row of the table
+        What is changed; below the threshold. Its columns are matched with the table's by name.
     table : DataFrame (n, d)
         Real rows, whose values are the candidates.
     rules : Rules
@@ -100,7 +108,7 @@ def search(
     Counterfactuals
         The answers, and every setting.
     """
-    start = _checked_start(predict, x, table, threshold, max_changes)
+    x, start = _checked_start(predict, x, table, threshold, max_changes)
     options, allowed = candidates(x, table, rules), Allowed(table, rules)
     sets = [s for size in range(1, max_changes + 1) for s in combinations(options, size)]
     found: list[Counterfactual] = []
@@ -155,7 +163,7 @@ def random_search(
     Counterfactuals
         One answer or none, and every setting.
     """
-    start = _checked_start(predict, x, table, threshold, max_changes)
+    x, start = _checked_start(predict, x, table, threshold, max_changes)
     options, allowed = candidates(x, table, rules), Allowed(table, rules)
     rng, names = np.random.default_rng(seed), list(options)
     values = np.tile(x.to_numpy(float), (n_samples, 1))
@@ -201,7 +209,7 @@ def _best(
     """Of the rows that reach the threshold the one with the fewest changes, then the cheapest."""
     if not len(rows):
         return None
-    p = _ask(predict, rows)
+    p = one_number_per_row(predict, rows)
     over = np.flatnonzero(p >= threshold)
     if not len(over):
         return None
@@ -219,28 +227,22 @@ def _best(
     )
 
 
-def _checked_start(predict, x, table, threshold, max_changes) -> float:
-    """The model's output for x; one sentence for what does not fit."""
-    if not isinstance(table, pd.DataFrame) or not isinstance(x, pd.Series):
+def _checked_start(predict, x, table, threshold, max_changes) -> tuple[pd.Series, float]:
+    """The row in the table's order and the model's output for it; one sentence for what does not fit."""
+    check_callable("predict", predict, "lambda X: model.predict_proba(X)[:, 1]")
+    if not isinstance(table, pd.DataFrame) or not isinstance(x, pd.Series | pd.DataFrame):
         raise TypeError("x must be a row of the table: a Series, as X.loc[i]; table a DataFrame.")
-    if list(x.index) != list(table.columns):
-        raise ValueError(f"x must have the table's columns {list(table.columns)} in this order.")
-    if max_changes < 1:
-        raise ValueError(f"max_changes must be at least 1, not {max_changes}.")
-    p = float(_ask(predict, x.to_frame().T.astype(float))[0])
+    columns = column_names("table", table)
+    row = pd.Series(check_row("x", x, columns, "table"), columns)
+    if not (np.isfinite(row).all() and np.isfinite(check_array("table", table)).all()):
+        raise ValueError("x and table must not have missing or infinite values; fill them first.")
+    check_int("max_changes", max_changes)
+    if not isinstance(threshold, int | float | np.number) or not np.isfinite(threshold):
+        raise ValueError(f"threshold must be a finite number, not {truncated(threshold)}.")
+    p = float(one_number_per_row(predict, row.to_frame().T)[0])
     if p >= threshold:
         raise ValueError(
             f"The model gives {p:.3f}, which reaches {threshold:g} already; to ask for the other "
             "side, let predict return 1 - p."
         )
-    return p
-
-
-def _ask(predict, rows: pd.DataFrame) -> np.ndarray:
-    p = np.asarray(predict(rows), dtype=float)
-    if p.shape != (len(rows),):
-        raise ValueError(
-            f"predict must return one number per row, shape ({len(rows)},), not {p.shape}; choose one "
-            "output: lambda X: model.predict_proba(X)[:, 1]."
-        )
-    return p
+    return row, p

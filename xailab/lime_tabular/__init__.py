@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .._utils.cards import name_of
+from .._utils.tables import check_row, check_rows, column_names
 from .._utils.validation import check_array, check_callable, check_random_state, truncated
 from ..local_fit import (
     LocalExplanation,
@@ -87,7 +88,7 @@ def explain(
     predict_proba : function, DataFrame (n, d) -> (n, C) probabilities
         The black box; it is asked once, about all rows. For target=None -> (n,) numbers.
     x : row of X_train's kind, (d,)
-        What is explained.
+        What is explained; where it has names, they are matched with X_train's.
     X_train : DataFrame (n_train, d)
         The training rows, from whose columns the samples are drawn.
     n_samples : int
@@ -187,18 +188,16 @@ def _checked_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Serie
         raise TypeError(
             "X_train must be a DataFrame; pd.DataFrame(array, columns=names) makes one."
         )
+    column_names("X_train", X_train)
     columns = list(X_train.columns)
     unknown = [c for c in categorical if c not in columns]
     if unknown:
         raise ValueError(f"categorical names {unknown}, but the columns are {columns}.")
-    index = x.index if isinstance(x, pd.Series) else None
-    x = pd.Series(check_array("x", x).ravel(), index)
+    x = pd.Series(check_row("x", x, X_train.columns, "X_train"))
     if not len(X_train):
         raise ValueError("X_train has no rows; LIME draws its samples from it.")
     if len(x) != len(columns):
         raise ValueError(f"x has {len(x)} values but X_train has {len(columns)} columns.")
-    if not isinstance(x.index, pd.RangeIndex) and list(x.index) != columns:
-        raise ValueError(f"x must have its values in X_train's order {columns}; use x[columns].")
     train = check_array("X_train", X_train)
     if not np.isfinite(x).all() or not np.isfinite(train).all():
         raise ValueError("x and X_train must not have missing or infinite values; fill them first.")
@@ -224,7 +223,7 @@ def _checked_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Serie
 
 
 def _checked_samples(samples, x: pd.Series) -> np.ndarray:
-    samples = check_array("samples", samples)
+    samples = check_rows("samples", samples, x.index, "X_train")
     if samples.ndim != 2 or samples.shape[1] != len(x) or not (samples[:1] == x.to_numpy()).all():
         raise ValueError(
             f"samples must have shape (n, {len(x)}) with the explained row x as its first row."

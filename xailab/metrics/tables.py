@@ -7,6 +7,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from .. import shapley
+from .._utils.tables import by_name, column_names
+from .._utils.validation import check_array, check_int, check_random_state, one_number_per_row
 
 
 def strongest_first(values: np.ndarray, raises: bool) -> np.ndarray:
@@ -24,9 +26,10 @@ def deletion(
 
     A removed feature takes the values of the background rows, and the output is their mean: the
     value function of Shapley values. predict: DataFrame (n, d) -> (n,). order: positions of the d
-    features.
+    features, so x must have its columns in the background's order.
     """
-    d = len(x)
+    _same_order("x", x, background)
+    d = np.size(x)
     if sorted(order) != list(range(d)):
         raise ValueError(f"order must name each of the {d} features once, by its place.")
     known = np.ones((d + 1, d), dtype=bool)
@@ -62,13 +65,17 @@ def faithfulness(
     seed : int
         Of the random order.
     """
-    rng, rows = np.random.default_rng(seed), []
-    base = float(np.mean(predict(background)))
-    outputs = np.asarray(predict(X), dtype=float)
-    first = next(iter(explanations))
+    _same_order("X", X, background)
+    given = {name: _values(name, values, X) for name, values in explanations.items()}
+    if not given:
+        raise ValueError("explanations must hold the values of one method at least.")
+    rng, rows = check_random_state(seed), []
+    base = float(np.mean(one_number_per_row(predict, background)))
+    outputs = one_number_per_row(predict, X)
+    first = next(iter(given))
     for i, output in enumerate(outputs):
         raises = output > base
-        orders = {name: strongest_first(given[i], raises) for name, given in explanations.items()}
+        orders = {name: strongest_first(values[i], raises) for name, values in given.items()}
         orders["random order"] = rng.permutation(X.shape[1])
         orders["reversed"] = orders[first][::-1]
         row = {}
@@ -80,18 +87,45 @@ def faithfulness(
     return pd.DataFrame(rows, index=X.index)
 
 
+def _same_order(name: str, rows, background) -> None:
+    """Values and orders are arrays, which have no names: rows and background must agree in theirs."""
+    own, columns = column_names(name, rows), column_names("background", background)
+    if own is not None and columns is not None and not own.equals(columns):
+        # says which column is missing, if one is
+        by_name(name, rows, columns, "background")
+        raise ValueError(
+            f"{name} must have its columns in the background's order {list(columns)}, since the values "
+            f"that belong to them have no names; pass {name}[background.columns]."
+        )
+
+
+def _values(name: str, values, X: pd.DataFrame) -> np.ndarray:
+    """One method's values as (n, d) finite floats in the order of X's columns."""
+    columns = column_names("X", X)
+    values = check_array(f"The values of {name}", by_name("The values", values, columns, "X"))
+    if values.shape != X.shape or not np.isfinite(values).all():
+        raise ValueError(
+            f"The values of {name} must be finite and of shape {X.shape}, one per row and column of X, "
+            f"not {values.shape}."
+        )
+    return values
+
+
 def agreement(a: Sequence | np.ndarray, b: Sequence | np.ndarray, k: int = 3) -> pd.DataFrame:
     """Do two explanations of the same rows agree? One row each: rank correlation and top-k overlap.
 
     a, b: (n, d) signed values. rank: Spearman's correlation of the signed values, in [-1, 1].
     overlap: number of features among the k largest |values| of both, divided by k.
     """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    b = check_array("b", by_name("b", b, column_names("a", a), "a"))
+    a = check_array("a", a)
     if a.shape != b.shape or a.ndim != 2:
         raise ValueError(
             f"a and b must have one shape (rows, features), not {a.shape} and {b.shape}."
         )
-    if not 1 <= k <= a.shape[1]:
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("a and b must not have missing or infinite values; drop those rows first.")
+    if not 1 <= check_int("k", k, least=None) <= a.shape[1]:
         raise ValueError(f"k must lie between 1 and {a.shape[1]}, not {k}.")
     rows = []
     for one, other in zip(a, b, strict=True):

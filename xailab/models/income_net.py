@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .._utils.tables import check_same_rows, column_names
 from .._utils.validation import check_array, check_int
 
 # Rows per training step.
@@ -72,6 +73,7 @@ class IncomeNet(nn.Module):
 
 def _rows(X: pd.DataFrame | np.ndarray, features: tuple[str, ...]) -> np.ndarray:
     """X as a (n, d) float array, or one sentence that says what is wrong with it."""
+    column_names("X", X)
     if isinstance(X, pd.DataFrame) and tuple(X.columns) != features:
         raise ValueError(
             f"The columns must be {list(features)} in this order, not {list(X.columns)}; "
@@ -119,6 +121,7 @@ def train_income_net(
         )
     if len(rows) < 2:
         raise ValueError(f"X has {len(rows)} rows; a network needs at least two to learn from.")
+    check_same_rows("y", y, X)
     labels = _labels(y)
     # Not the standard deviation, which rounding can make non-zero.
     constant = rows.min(axis=0) == rows.max(axis=0)

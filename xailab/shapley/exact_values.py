@@ -7,6 +7,7 @@ from math import comb
 import numpy as np
 
 from .._utils.cards import name_of
+from .._utils.tables import check_rows, column_names
 from .._utils.validation import check_array
 from .attribution import Attribution, Attributions
 from .game import all_coalitions, new_game, portions
@@ -102,10 +103,8 @@ def exact_rows(predict: Callable, X, background, *, output: str = "model output"
     """``exact`` for every row of X (m, d): what the global plots are drawn from."""
     if getattr(X, "ndim", 0) != 2 or len(X) == 0:
         raise ValueError("X must hold one row or more, shape (m, d); a single row goes to exact().")
-    names, own = getattr(background, "columns", None), getattr(X, "columns", None)
-    if names is not None and own is not None and list(names) != list(own):
-        raise ValueError(f"X must have the background's columns {list(names)} in this order.")
-    found = [exact(predict, row, background) for row in check_array("X", X)]
+    rows = check_rows("X", X, column_names("background", background), "background")
+    found = [exact(predict, row, background) for row in rows]
     return Attributions(
         features=found[0].features,
         values=np.array([one.values for one in found]),

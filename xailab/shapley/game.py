@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.validation import check_array, check_callable
+from .._utils.tables import check_row, check_rows, column_names
+from .._utils.validation import check_callable, one_number_per_row
 
 # rows per call: few calls, and a small network's layers stay in the cache
 CALL_ROWS = 8_192
@@ -37,17 +38,7 @@ class Game:
         """The model's output for rows (..., d), shape (...)."""
         flat = rows.reshape(-1, rows.shape[-1])
         asked = flat if self.columns is None else pd.DataFrame(flat, columns=self.columns)
-        output = check_array("The answer of predict", self.predict(asked))
-        if output.shape != (len(flat),):
-            raise ValueError(
-                f"predict must return one number per row; for {len(flat)} rows it returned shape "
-                f"{output.shape}. Choose one output: lambda X: model.predict_proba(X)[:, 1]."
-            )
-        if not np.isfinite(output).all():
-            raise ValueError(
-                "predict returned missing or infinite numbers; Shapley values need a finite output."
-            )
-        return output.reshape(rows.shape[:-1])
+        return one_number_per_row(self.predict, asked).reshape(rows.shape[:-1])
 
     def values(self, coalitions: np.ndarray) -> np.ndarray:
         """v(S) for coalitions given as rows of booleans (m, d), shape (m,)."""
@@ -65,21 +56,19 @@ def portions(array: np.ndarray, rows_each: int) -> list[np.ndarray]:
 
 
 def new_game(predict: Callable, x, background) -> Game:
-    """The game of row x (d,) against background (n, d); one sentence for what does not fit."""
+    """The game of row x (d,) against background (n, d); one sentence for what does not fit.
+
+    Columns that have names are matched by name and stay in the background's order.
+    """
     check_callable("predict", predict, "lambda X: model.predict_proba(X)[:, 1]")
-    columns = getattr(background, "columns", None)
-    b = np.atleast_2d(check_array("background", background))
-    row = check_array("x", x).ravel()
+    columns = column_names("background", background)
+    b = check_rows("background", background, columns, "background")
+    row = check_row("x", x, columns, "background")
     if not len(row):
         raise ValueError("x has no values; a row needs one feature at least.")
     if b.shape[1] != len(row) or len(b) == 0:
         raise ValueError(
             f"x has {len(row)} values, so background must have shape (n, {len(row)}), not {b.shape}."
-        )
-    if isinstance(x, pd.Series) and columns is not None and list(x.index) != list(columns):
-        raise ValueError(
-            f"x must have its values in the background's order {list(columns)}; "
-            "use x[background.columns]."
         )
     if not (np.isfinite(row).all() and np.isfinite(b).all()):
         raise ValueError(

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from .. import lime_tabular, plots, shapley, stability
-from .._utils.validation import check_int
+from .._utils.tables import by_name, check_row, check_rows, check_same_rows, column_names
+from .._utils.validation import check_int, one_number_per_row, truncated
 from ..local_fit import answers, of_class
 from ..plots.settings import COLORS, value_name
 from .evaluations import localisation_explorer, randomisation_explorer
@@ -55,8 +56,8 @@ def instance_explorer(
         The rows to choose from.
     background : DataFrame (m, d)
         The rows that stand for "not known".
-    y : Series of bool, optional
-        The true labels; they add the model's mistakes to the outcomes.
+    y : Series of bool (or 0 and 1), optional
+        The true labels of X's rows, in their order; they add the model's mistakes to the outcomes.
     output : str
         What the model returns, for the labels.
     categories : dict, optional
@@ -64,7 +65,9 @@ def instance_explorer(
     """
     if not isinstance(X, pd.DataFrame) or not len(X):
         raise ValueError("X must be a DataFrame with one row at least to choose from.")
-    places, outcome, row = _row_controls(np.asarray(predict(X)) > 0.5, y)
+    X = by_name("X", X, column_names("background", background), "background")
+    check_same_rows("y", y, X)
+    places, outcome, row = _row_controls(one_number_per_row(predict, X) > 0.5, y)
     index = ipw.Text(
         description="index",
         value=str(X.index[0]),
@@ -98,7 +101,7 @@ def _row_controls(yes: np.ndarray, y: pd.Series | None = None):
     """
     groups = {"all rows": np.ones(len(yes), bool), "predicted yes": yes, "predicted no": ~yes}
     if y is not None:
-        true = np.asarray(y, dtype=bool)
+        true = _labels(y, len(yes))
         groups |= {"wrongly yes": yes & ~true, "wrongly no": ~yes & true}
     places = {name: np.flatnonzero(chosen) for name, chosen in groups.items() if chosen.any()}
     outcome = ipw.Dropdown(description="outcome", options=list(places))
@@ -110,6 +113,17 @@ def _row_controls(yes: np.ndarray, y: pd.Series | None = None):
 
     outcome.observe(restart, names="value")
     return places, outcome, row
+
+
+def _labels(y, n: int) -> np.ndarray:
+    """The true labels as (n,) bool; names of classes are refused, since all of them would be True."""
+    labels = np.asarray(y)
+    if labels.shape != (n,) or labels.dtype.kind not in "buif" or not np.isin(labels, (0, 1)).all():
+        raise ValueError(
+            f"y must be one bool per row of X, {n} of them, not {truncated(y)}; y == 'yes' makes bools "
+            "of names."
+        )
+    return labels.astype(bool)
 
 
 def what_if(
@@ -128,7 +142,7 @@ def what_if(
     ----------
     predict : callable
         DataFrame (n, d) -> (n,).
-    x : Series (d,)
+    x : Series (d,) or one-row DataFrame
         The row to start from.
     background : DataFrame (m, d)
         The rows that stand for "not known"; their range limits the sliders.
@@ -137,9 +151,11 @@ def what_if(
     output : str
         What the model returns, for the labels.
     """
-    if not isinstance(x, pd.Series):
+    if not isinstance(x, pd.Series | pd.DataFrame):
         raise TypeError(f"x must be a row of the table, as X.iloc[0], not {type(x).__name__}.")
-    start = float(np.asarray(predict(x.to_frame().T))[0])
+    columns = column_names("background", background)
+    x = pd.Series(check_row("x", x, columns, "background"), columns)
+    start = float(one_number_per_row(predict, x.to_frame().T)[0])
     controls, categories = {}, categories or {}
     for feature, value in x.items():
         if feature in categories:
@@ -260,9 +276,11 @@ def lime_dial(
         What the model returns, for the labels.
     """
     d = X_train.shape[1]
+    columns = column_names("X_train", X_train)
     rows = x if isinstance(x, pd.DataFrame) else pd.DataFrame([x])
     if not len(rows):
         raise ValueError("x must be a row, or a DataFrame with one row at least to choose from.")
+    rows = pd.DataFrame(check_rows("x", rows, columns, "X_train"), rows.index, columns)
     p = of_class(answers(predict_proba, rows, "rows"), target)
     places, outcome, row = _row_controls(p > 0.5)
 
