@@ -13,8 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 
 from .._utils.labels import label
+from .._utils.validation import check_mask
+from ..data.images import as_rgb
 from .many_rows import attribution_heatmap, decision, dependence, importance, summary
-from .settings import COLORS, HEAT, LOW_HIGH, axes_or_new, style
+from .settings import COLORS, HEAT, LOW_HIGH, axes_or_new, check_map, literal, style, words
 from .tables import (
     contributions,
     curves,
@@ -39,7 +41,7 @@ def photo(image: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
 
 def heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
     """A heat map on the fixed scale 0 to 1: black is no evidence, so an empty map looks empty."""
-    ax = axes_or_new(ax, height=3.2, width=3.2)
+    h, ax = check_map(h), axes_or_new(ax, height=3.2, width=3.2)
     ax.imshow(h, cmap=HEAT, vmin=0, vmax=1)
     ax.set_title(title)
     ax.set_axis_off()
@@ -51,8 +53,8 @@ def blend(image: np.ndarray, h: np.ndarray, cmap: str = HEAT) -> np.ndarray:
 
     h: (H, W) in [0, 1], its opacity is 0.75 h. cmap: one of ``settings.PALETTES``.
     """
-    if h.shape != image.shape[:2]:
-        raise ValueError(f"The heat map {h.shape} and the image {image.shape[:2]} differ in size.")
+    image = as_rgb(image)
+    h = check_map(h, image)
     grey = np.repeat(image.mean(2, keepdims=True), 3, axis=2) * 0.8
     color = plt.get_cmap(cmap)(h)[..., :3] * 255
     opacity = 0.75 * np.clip(h, 0, 1)[..., None]
@@ -101,6 +103,11 @@ def boxed(
     threshold : float
         The region is {h >= threshold * max(h)}.
     """
+    mask, h = check_mask(mask), check_map(h, image)
+    if mask.shape != h.shape or not mask.any():
+        raise ValueError(
+            f"The mask must have the heat map's shape {h.shape} and not be empty; it has {mask.shape}."
+        )
     ax = overlay(image, h, title, ax, cmap=cmap)
     ys, xs = np.nonzero(mask)
     corners = (xs.min(), ys.min()), np.ptp(xs) + 1, np.ptp(ys) + 1
@@ -132,6 +139,8 @@ def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: fl
             if row == 0:
                 ax.set_title(label(column), loc="center", fontsize=9)
         line[0].set_ylabel(label(name), fontsize=9)
+    for ax in axes.flat:
+        words(ax)
     return axes
 
 
@@ -174,10 +183,12 @@ def overlays(
     for ax, (name, picture) in zip(axes.flat, pictures.items(), strict=False):
         ax.imshow(picture, cmap="gray")
         ax.set_title(label(name), loc="center", fontsize=9)
+        words(ax)
     if mask is not None:
-        axes[0, 0].contour(mask, [0.5], colors=["white"], linewidths=1.5)
+        axes[0, 0].contour(check_mask(mask), [0.5], colors=["white"], linewidths=1.5)
     if credit:
-        axes[0, 0].figure.supxlabel(f"Photo: {credit}", fontsize=7, color="#555555")
+        said = literal(f"Photo: {credit}")
+        axes[0, 0].figure.supxlabel(said, fontsize=7, color="#555555")
     return axes
 
 
@@ -188,7 +199,11 @@ def superpixel_outlines(
     # imported here because scikit-image takes long to load and most figures do not need it
     from skimage.segmentation import find_boundaries
 
-    picture = image.copy()
+    picture = as_rgb(image).copy()
+    if np.shape(segments) != picture.shape[:2]:
+        raise ValueError(
+            f"segments {np.shape(segments)} and the image {picture.shape[:2]} differ in size."
+        )
     picture[find_boundaries(segments, mode="inner")] = (255, 230, 80)
     return photo(picture, title, ax)
 
@@ -216,6 +231,7 @@ def superpixel_mask(
     colors : pair of str
         For and against the class.
     """
+    image, mask = as_rgb(image), check_map(mask, image, "The mask")
     faded = image.astype(float) * 0.25 + 255 * 0.7
     picture = np.where(mask[..., None] != 0, image, faded).astype(np.uint8)
     ax = photo(picture, title, ax)
@@ -257,7 +273,7 @@ def superpixel_heatmap(
     bar : bool
         Whether to draw the colour scale.
     """
-    ax = axes_or_new(ax, height=3.2, width=4)
+    h, ax = check_map(h), axes_or_new(ax, height=3.2, width=4)
     limit = limit or max(float(np.abs(h).max()), 1e-12)
     drawn = ax.imshow(h, cmap=LOW_HIGH, norm=TwoSlopeNorm(0, -limit, limit))
     if bar:

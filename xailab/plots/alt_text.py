@@ -31,6 +31,8 @@ def describe(figure: Figure) -> str:
     ]
     credit = [text.get_text() for text in (figure._suptitle, figure._supxlabel) if text]
     text = " ".join(part for part in [*parts, *(f"{line}." for line in credit)] if part)
+    # as settings.literal writes a dollar
+    text = text.replace(r"\$", "$")
     return text if len(text) <= LIMIT else f"{text[:LIMIT].rsplit(' ', 1)[0]} ..."
 
 

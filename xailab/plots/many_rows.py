@@ -9,7 +9,21 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.lines import Line2D
 
-from .settings import LOW_HIGH, LOWERS, NEUTRAL, RAISES, axes_or_new, words
+from .._utils.tables import column_names
+from .._utils.validation import check_array
+from .settings import (
+    LOW_HIGH,
+    LOWERS,
+    NEUTRAL,
+    RAISES,
+    axes_or_new,
+    bars,
+    check_explained,
+    check_values,
+    literal,
+    name_rows,
+    words,
+)
 
 
 def importance(
@@ -19,11 +33,12 @@ def importance(
     ax: Axes | None = None,
 ) -> Axes:
     """Mean absolute contribution of each feature, the largest on top. values: (n, d)."""
-    size = np.abs(values).mean(0)
+    features = list(features)
+    size = np.abs(check_values(values, features)).mean(0)
     order = np.argsort(size, kind="stable")
     ax = axes_or_new(ax, height=0.8 + 0.28 * len(order))
-    bars = ax.barh(np.array(features)[order], size[order], color=NEUTRAL)
-    ax.bar_label(bars, [f"{v:.3f}" for v in size[order]], padding=3, fontsize=9)
+    drawn = bars(ax, [features[j] for j in order], size[order], color=NEUTRAL)
+    ax.bar_label(drawn, [f"{v:.3f}" for v in size[order]], padding=3, fontsize=9)
     ax.margins(x=0.12)
     ax.set_xlabel(f"mean |Shapley value|, {output}, n = {len(values)}")
     return words(ax)
@@ -74,6 +89,7 @@ def summary(
     categories : collection of str
         Features whose values are codes: their dots are grey, since codes are neither low nor high.
     """
+    values = _values_of(values, X)
     order = np.argsort(np.abs(values).mean(0), kind="stable")
     ax = axes_or_new(ax, height=1.2 + 0.36 * len(order), width=7.5)
     for y, j in enumerate(order):
@@ -85,19 +101,29 @@ def summary(
             scale = {"cmap": LOW_HIGH, "vmin": 0, "vmax": 1}
             ax.scatter(*place, c=low_to_high(X[name]), s=7, rasterized=True, **scale)
     ax.axvline(0, color="black", lw=0.8)
-    ax.set_yticks(range(len(order)), X.columns[order])
+    name_rows(ax, X.columns[order])
     ax.set_xlabel(f"Shapley value, {output}, n = {len(X)}")
     label = "value of the feature (rank)"
-    _low_high_bar(ax, f"{label}; grey: a category" if categories else label)
-    return words(ax)
+    return words(ax, _low_high_bar(ax, f"{label}; grey: a category" if categories else label))
 
 
-def _low_high_bar(ax: Axes, label: str) -> None:
+def _values_of(values, X) -> np.ndarray:
+    """The Shapley values of X's rows, and X itself, checked."""
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError("X must be a DataFrame; pd.DataFrame(array, columns=names) makes one.")
+    values = check_values(values, column_names("X", X), len(X))
+    if not np.isfinite(check_array("X", X)).all():
+        raise ValueError("X must not have missing or infinite values; drop those rows first.")
+    return values
+
+
+def _low_high_bar(ax: Axes, label: str) -> Axes:
     """A colour bar from low to high beside the Axes."""
     colors = ScalarMappable(Normalize(0, 1), LOW_HIGH)
     bar = ax.figure.colorbar(colors, ax=ax, ticks=[0, 1], aspect=40, pad=0.02)
     bar.ax.set_yticklabels(["low", "high"])
     bar.set_label(label)
+    return bar.ax
 
 
 def dependence(
@@ -131,7 +157,8 @@ def dependence(
     categories : mapping, optional
         feature -> the names of its codes, as in ``Adult.categories``.
     """
-    for name in filter(None, (feature, color_by)):
+    values = _values_of(values, X)
+    for name in [feature] if color_by is None else [feature, color_by]:
         if name not in X.columns:
             raise ValueError(f"There is no feature {name!r}; X has {list(X.columns)}.")
     categories = categories or {}
@@ -140,7 +167,7 @@ def dependence(
             f"{color_by!r} has categories, which are neither low nor high; colour by a number, "
             "or draw the categories in separate figures."
         )
-    ax = axes_or_new(ax)
+    ax, scales = axes_or_new(ax), []
     x, y = X[feature].to_numpy(dtype=float), values[:, X.columns.get_loc(feature)]
     if (x == np.round(x)).all():
         x = x + np.random.default_rng(0).uniform(-0.3, 0.3, len(x))
@@ -149,15 +176,15 @@ def dependence(
     else:
         scale = {"cmap": LOW_HIGH, "vmin": 0, "vmax": 1}
         ax.scatter(x, y, s=14, c=low_to_high(X[color_by]), **scale)
-        _low_high_bar(ax, f"{color_by} (rank)")
+        scales = [_low_high_bar(ax, f"{color_by} (rank)")]
     if feature in categories:
         codes = np.unique(X[feature]).astype(int)
-        names = [categories[feature][code] for code in codes]
+        names = [literal(categories[feature][code]) for code in codes]
         ax.set_xticks(codes, names, rotation=30, ha="right", rotation_mode="anchor")
     ax.axhline(0, color="black", lw=0.8)
-    ax.set_xlabel(feature)
+    ax.set_xlabel(str(feature))
     ax.set_ylabel(f"Shapley value of {feature}\n({output})")
-    return words(ax)
+    return words(ax, *scales)
 
 
 def decision(
@@ -169,6 +196,12 @@ def decision(
     order for all rows. highlight: positions of rows that are drawn black and numbered; the others are
     orange if they end above the base value, else blue and dashed.
     """
+    check_explained(attributions, many=True)
+    beyond = [i for i in highlight if not 0 <= i < len(attributions)]
+    if beyond:
+        raise ValueError(
+            f"highlight names row {beyond[0]}, but there are the rows 0 to {len(attributions) - 1}."
+        )
     order = np.argsort(np.abs(attributions.values).mean(0), kind="stable")
     steps = attributions.values[:, order]
     paths = attributions.base + np.cumsum(np.column_stack([np.zeros(len(steps)), steps]), axis=1)
@@ -200,7 +233,7 @@ def decision(
         Line2D([], [], color=LOWERS, ls="--", label="ends at it or below"),
     ]
     ax.legend(handles=ends, frameon=False, fontsize=9, loc="lower right")
-    ax.set_yticks(np.arange(len(order)) + 0.5, np.array(attributions.features)[order])
+    ax.set_yticks(np.arange(len(order)) + 0.5, [literal(attributions.features[j]) for j in order])
     ax.set_ylim(0, len(order) + 0.6)
     ax.set_xlabel(
         f"{output or attributions.output}: from the base value {attributions.base:.3f} (dotted), "
@@ -215,6 +248,7 @@ def attribution_heatmap(attributions, output: str | None = None, ax: Axes | None
     attributions: ``shapley.Attributions``. The colour scale ends at the 99th percentile of |value|.
     The curve above shows the predictions.
     """
+    check_explained(attributions, many=True)
     rows = np.argsort(attributions.predictions, kind="stable")
     order = np.argsort(-np.abs(attributions.values).mean(0), kind="stable")
     values = attributions.values[np.ix_(rows, order)].T
@@ -227,7 +261,7 @@ def attribution_heatmap(attributions, output: str | None = None, ax: Axes | None
         aspect="auto",
         interpolation="nearest",
     )
-    ax.set_yticks(range(len(order)), np.array(attributions.features)[order])
+    name_rows(ax, [attributions.features[j] for j in order])
     ax.set_xlabel(f"{len(rows)} rows, sorted by their prediction")
     p = attributions.predictions[rows]
     height = (p - p.min()) / (np.ptp(p) or 1)
@@ -242,4 +276,4 @@ def attribution_heatmap(attributions, output: str | None = None, ax: Axes | None
     ax.spines["left"].set_visible(False)
     bar = ax.figure.colorbar(drawn, ax=ax, pad=0.02, extend="both")
     bar.set_label(f"Shapley value,\n{output or attributions.output}")
-    return words(ax)
+    return words(ax, bar.ax)

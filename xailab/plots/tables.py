@@ -15,6 +15,10 @@ from .settings import (
     NEUTRAL,
     RAISES,
     axes_or_new,
+    bars,
+    check_explained,
+    check_values,
+    name_rows,
     sign_colors,
     spread,
     value_name,
@@ -38,6 +42,11 @@ def curves(
     ax : Axes, optional
         Where to draw; None makes a new figure.
     """
+    for name, y in lines.items():
+        if np.shape(y) != np.shape(x):
+            raise ValueError(
+                f"The line {name!r} has shape {np.shape(y)} but x {np.shape(x)}; they must agree."
+            )
     ax = axes_or_new(ax)
     for i, (name, y) in enumerate(lines.items()):
         ax.plot(x, y, ls=DASHES[i % 6], color=LINE_COLORS[i % 6], label=label(name))
@@ -45,17 +54,24 @@ def curves(
     ax.legend(frameon=False, fontsize=9, **crowded)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
-    return ax
+    return words(ax)
 
 
 def contributions(
     table: pd.Series, output: str = "probability of income > 50K", ax: Axes | None = None
 ) -> Axes:
     """Signed bars, the largest on top. table: labels -> contributions in units of ``output``."""
-    ordered = table.iloc[np.argsort(table.abs().to_numpy(), kind="stable")]
+    if not isinstance(table, pd.Series):
+        raise TypeError(
+            f"table must be a Series, label -> contribution, not {type(table).__name__}; of an "
+            'attribution.table() pass its column ["value"].'
+        )
+    values = check_values([table.to_numpy()], table.index)[0]
+    order = np.argsort(np.abs(values), kind="stable")
+    ordered = values[order]
     ax = axes_or_new(ax, height=0.8 + 0.28 * len(ordered))
-    bars = ax.barh([str(label) for label in ordered.index], ordered, color=sign_colors(ordered))
-    ax.bar_label(bars, [f"{v:+.2f}" for v in ordered], padding=3, fontsize=9)
+    drawn = bars(ax, table.index[order], ordered, color=sign_colors(ordered))
+    ax.bar_label(drawn, [f"{v:+.2f}" for v in ordered], padding=3, fontsize=9)
     ax.axvline(0, color="black", lw=0.8)
     ax.margins(x=0.15)
     ax.set_xlabel(f"contribution to the {output}\n(blue lowers, orange raises)")
@@ -85,13 +101,14 @@ def waterfall(
     colors : pair of str
         For positive and for negative values.
     """
+    check_explained(attribution, many=False)
     output = output or attribution.output
     table = attribution.table().iloc[::-1]
     steps = table["value"].to_numpy()
     left = attribution.base + np.concatenate([[0], np.cumsum(steps)])
     ax = axes_or_new(ax, height=1.8 + 0.3 * len(steps))
     labels = [f"{f} = {value_name(f, x, categories)}" for f, x in table["data"].items()]
-    ax.barh(labels, steps, left=left[:-1], color=sign_colors(steps, colors))
+    bars(ax, labels, steps, left=left[:-1], color=sign_colors(steps, colors))
     for y, step in enumerate(steps):
         ax.annotate(
             f"{step:+.3f}",
@@ -133,19 +150,20 @@ def force(
     On both sides the largest value is next to the prediction. A bar is named if it is wider than 2 %
     of all bars together. attribution: a ``shapley.Attribution``. categories: as in ``waterfall``.
     """
+    check_explained(attribution, many=False)
     output = output or attribution.output
     ax = axes_or_new(ax, height=3.4, width=9)
     table = attribution.table()
     whole = np.abs(attribution.values).sum() or 1
-    bars = []
+    named = []
     for color, sign in ((RAISES, 1), (LOWERS, -1)):
         at = attribution.prediction
         for feature, (x, value) in table[np.sign(table["value"]) == sign].iterrows():
             ax.barh(0, -value, left=at, color=color, edgecolor="white", height=0.5)
             name = f"{feature} = {value_name(feature, x, categories)}"
-            bars.append((at - value / 2, abs(value), name, color))
+            named.append((at - value / 2, abs(value), name, color))
             at -= value
-    wide = sorted(bar for bar in bars if bar[1] > 0.02 * whole)
+    wide = sorted(bar for bar in named if bar[1] > 0.02 * whole)
     # the names stand side by side, at least this far from each other, so that they cannot cross
     gap = 0.045 * whole
     places = spread([x for x, *_ in wide], gap)
@@ -189,11 +207,18 @@ def ranges(
     table: columns mean, low, high; the index names the rows (``Stability.table``). A bar whose line
     crosses zero is drawn pale: its sign is not settled. colors: for positive and for negative means.
     """
+    missing = [c for c in ("mean", "low", "high") if c not in getattr(table, "columns", ())]
+    if missing or not len(table):
+        raise ValueError(
+            "table must have one row at least and the columns mean, low and high, as "
+            f"Stability.table() has them; {missing[0] if missing else 'a row'} is missing."
+        )
+    check_values(table[["mean", "low", "high"]].to_numpy().T, table.index)
     ordered = table.iloc[::-1]
     settled = np.sign(ordered["low"]) == np.sign(ordered["high"])
     ax = axes_or_new(ax, height=1.0 + 0.28 * len(ordered))
-    bars = ax.barh([str(label) for label in ordered.index], ordered["mean"])
-    for bar, color, sure in zip(bars, sign_colors(ordered["mean"], colors), settled, strict=True):
+    drawn = bars(ax, ordered.index, ordered["mean"].to_numpy())
+    for bar, color, sure in zip(drawn, sign_colors(ordered["mean"], colors), settled, strict=True):
         bar.set(color=color, alpha=1.0 if sure else 0.35)
     ax.hlines(range(len(ordered)), ordered["low"], ordered["high"], color="black", lw=1.5)
     low, high = ax.get_xlim()
@@ -244,7 +269,7 @@ def intervals(table: dict, xlabel: str, ax: Axes | None = None) -> Axes:
             textcoords="offset points",
             ha="center",
         )
-    ax.set_yticks(range(len(table)), [label(name) for name in reversed(table)])
+    name_rows(ax, [label(name) for name in reversed(table)])
     ax.set_ylim(-0.6, len(table) - 0.3)
     ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(xlabel)
@@ -257,19 +282,20 @@ def dots(table: pd.DataFrame, xlabel: str, ax: Axes | None = None) -> Axes:
     For a few runs, where an interval would promise too much. table: runs x named quantities.
     """
     ax = axes_or_new(ax, height=0.9 + 0.3 * table.shape[1])
-    for y, name in enumerate(reversed(table.columns)):
-        mean = table[name].mean()
-        ax.plot(table[name], [y] * len(table), "o", color=LOWERS, ms=5, alpha=0.6, mec="none")
+    for y in range(table.shape[1]):
+        runs = table.iloc[:, -1 - y]
+        mean = runs.mean()
+        ax.plot(runs, [y] * len(table), "o", color=LOWERS, ms=5, alpha=0.6, mec="none")
         ax.plot([mean, mean], [y - 0.3, y + 0.3], color="black", lw=1.5)
         ax.annotate(
             f"{mean:.3f}",
-            (table[name].max(), y),
+            (runs.max(), y),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
             fontsize=9,
         )
-    ax.set_yticks(range(table.shape[1]), list(reversed(table.columns)))
+    name_rows(ax, reversed(table.columns))
     ax.margins(x=0.1)
     ax.set_xlabel(f"{xlabel}\n(a dot per run, n = {len(table)}; line and number: their mean)")
     return words(ax)

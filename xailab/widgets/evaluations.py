@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import metrics, plots
 from .._utils.labels import label
-from ..plots.settings import PALETTES
+from ..plots.settings import PALETTES, words
 from .panels import Panel, color_switch, dropdown, panel, slider
 
 
@@ -26,7 +26,7 @@ def localisation_explorer(views, maps: dict[str, np.ndarray]) -> Panel:
         numbers = metrics.localisation(h, view.mask, threshold)
         said = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
         title = f"{photo}, {label(method)}, threshold {threshold:.2f}"
-        ax = plots.boxed(view.image, h, view.mask, threshold, title, cmap=PALETTES[colours])
+        ax = words(plots.boxed(view.image, h, view.mask, threshold, title, cmap=PALETTES[colours]))
         return ax, f"{title}: {said}."
 
     return panel(
