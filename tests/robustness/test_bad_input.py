@@ -476,7 +476,7 @@ CASES = {
         "fill them first",
     ),
     "LIME image: float": (lambda r: r.lime(image=r.heat), V, "see CNN.view"),
-    "LIME image: a path": (lambda r: r.lime(image="tea.jpg"), V, "see CNN.view"),
+    "LIME image: a path": (lambda r: r.lime(image="tea.jpg"), F, "There is no image file tea.jpg"),
     "LIME image: model None": (lambda r: r.lime(predict=None), T, "such as cnn.predict_proba"),
     "LIME image: model says NaN": (
         lambda r: r.lime(predict=lambda i: np.full((len(i), 3), NAN)),

@@ -17,11 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from .._utils.validation import check_int, check_random_state, truncated
 from .compositions import Scene, compose
-from .images import read_image
+from .images import from_bytes, labels_from_bytes, read_image
 
 ADULT_COLUMNS = (
     "Age, Workclass, fnlwgt, Education, Education-Num, Marital Status, Occupation, Relationship, "
@@ -153,8 +152,8 @@ def _catalogue() -> list[dict]:
 
 
 def _load_photo(entry: dict) -> Photo:
-    image = np.asarray(Image.open(io.BytesIO(_verified(f"photos/{entry['name']}.jpg"))))
-    mask = np.asarray(Image.open(io.BytesIO(_verified(f"photos/{entry['name']}.png"))))
+    image = from_bytes(_verified(f"photos/{entry['name']}.jpg"))
+    mask = labels_from_bytes(_verified(f"photos/{entry['name']}.png"))
     kept = ("name", "target", "category", "author", "licence", "source", "title", "instances")
     return Photo(
         image=image, mask=mask.astype(bool), box=tuple(entry["box"]), **{k: entry[k] for k in kept}

@@ -15,6 +15,7 @@ import torch
 from .. import cam, metrics
 from .._utils.validation import check_int, check_mask, truncated
 from ..data.compositions import grid_quartets, tile
+from ..data.images import as_rgb
 from ..metrics.faithfulness import perturbation_curves
 from . import baselines
 from .summaries import SCORES, by_method, conditions, curves, in_boxes, means, over, summary
@@ -60,10 +61,10 @@ def views(cnn, photos: Iterable, least: float = 0.5) -> tuple[View, ...]:
         check_item(item)
         image = cnn.view(item.image)
         mask = cnn.view_mask(item.mask)
-        scale = 1.0
-        if item.mask.shape != mask.shape:
-            scale = (cnn.resize / min(item.mask.shape)) ** 2
-        kept = min(1.0, mask.sum() / max(1.0, item.mask.sum() * scale))
+        scale, whole = 1.0, check_mask(item.mask)
+        if whole.shape != mask.shape:
+            scale = (cnn.resize / min(whole.shape)) ** 2
+        kept = min(1.0, mask.sum() / max(1.0, whole.sum() * scale))
         if mask.any() and kept >= least:
             found.append(View(str(item.name), image, mask, int(item.target), float(kept)))
     return tuple(found)
@@ -77,7 +78,9 @@ def check_item(item) -> None:
             "An item needs name, image, mask and target, as a Photo has them; "
             f"{type(item).__name__} has no {lacking[0]}."
         )
-    mask, shape = check_mask(item.mask, f"The mask of {item.name}"), np.shape(item.image)[:2]
+    # a file or a PIL image has its shape upright
+    shape = as_rgb(item.image).shape[:2]
+    mask = check_mask(item.mask, f"The mask of {item.name}")
     if mask.shape != shape:
         raise ValueError(f"The mask of {item.name} is {mask.shape} but its picture {shape}.")
     check_int(f"The target of {item.name}", item.target, least=0)
@@ -155,7 +158,7 @@ def table(
         for method, heatmaps in maps.items():
             for view, h in zip(views, heatmaps, strict=True):
                 scores = metrics.localisation(h, view.mask, threshold)
-                scores["pointing"] = float(metrics.pointing_game(h, view.mask))
+                scores["pointing"] = metrics.pointing_game(h, view.mask)
                 about = {"name": view.name, "method": method, "target": view.target}
                 rows.append(about | {"size": view.size, "kept": view.kept} | scores)
     return pd.DataFrame(rows)

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from .._utils.cards import name_of
 from .._utils.interrupts import Interrupted
 from .._utils.validation import check_callable, check_int, check_random_state
+from ..data.images import as_rgb
 from ..local_fit import (
     LocalExplanation,
     answers,
@@ -244,7 +245,7 @@ def _draw(
 
 def _checked_image(image: np.ndarray, segments: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The image and its superpixels; one sentence for what does not fit."""
-    image = np.asarray(image)
+    image = image if isinstance(image, np.ndarray) else as_rgb(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
             f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}; see CNN.view."

@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import nn
 
 from .._utils.tensors import network
 from .._utils.validation import check_int, check_mask, truncated
-from ..data.images import as_rgb
+from ..data.images import as_rgb, is_one_image
 from ..hooks import find_layer, spatial_layers
 
 # Images that go through the network at once.
@@ -100,9 +99,8 @@ class CNN:
         return ((x - mean) / std).contiguous()
 
     def predict_proba(self, images: Iterable) -> np.ndarray:
-        """(n, C) softmax probabilities of n images, each uint8 (H, W, 3), PIL or a path."""
-        one = isinstance(images, str | Path | Image.Image) or getattr(images, "ndim", 0) == 3
-        if one or not isinstance(images, Iterable):
+        """(n, C) softmax probabilities of n images, each uint8 (H, W, 3), PIL, a path or a file."""
+        if is_one_image(images) or not isinstance(images, Iterable):
             raise TypeError(
                 f"images must be a list; for one image pass [image], not {truncated(images)}."
             )
