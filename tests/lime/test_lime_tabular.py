@@ -11,6 +11,7 @@ from scipy.stats import kstest, truncnorm
 from sklearn.metrics import pairwise_distances
 
 from xailab.lime_tabular import explain, perturb
+from xailab.lime_tabular.neighbourhood import quartiles
 
 CATEGORICAL = (
     "Workclass",
@@ -415,3 +416,54 @@ def test_what_does_not_fit_is_refused_in_one_sentence(coins, change, message):
 def test_a_training_set_without_column_names_is_refused(coins):
     with pytest.raises(TypeError, match="X_train must be a DataFrame"):
         explain(additive, coins.iloc[0], coins.to_numpy())
+
+
+# --- columns that bins or squares could lose ----------------------------------------------------
+
+
+def rare(n_rare, values=(0.0, 1.0), n=400):
+    """A column with n_rare times values[0], and one that says nothing."""
+    rng = np.random.default_rng(1)
+    column = np.where(np.arange(n) < n_rare, *values)
+    return pd.DataFrame({"a": column, "b": rng.integers(0, 2, n).astype(float)})
+
+
+@pytest.mark.parametrize("n_rare", [1, 40, 60, 99])
+@pytest.mark.parametrize("draws", ["normal", "table"])
+def test_a_column_of_zeros_and_ones_and_its_mirror_image_have_the_same_weight(n_rare, draws):
+    """Also where more than three quarters of the column are its maximum."""
+    table = rare(n_rare)
+    mirror = table.assign(a=1 - table["a"])
+
+    def settle(X, x, predict):
+        found = explain(predict, x, X, n_samples=4000, draws=draws)
+        return dict(zip(found.features, found.weights, strict=True))["a"], found.conditions[0]
+
+    ones, is_one = settle(table, table.iloc[-1], lambda X: two_classes(X["a"].to_numpy()))
+    zeros, is_zero = settle(mirror, mirror.iloc[-1], lambda X: two_classes(1 - X["a"].to_numpy()))
+    assert (is_one, is_zero) == ("a > 0", "a <= 0")
+    assert ones == pytest.approx(zeros, abs=0.02) and ones > (0.7 if n_rare == 1 else 0.95)
+
+
+@pytest.mark.parametrize("values", [(-3.0, 5.0), (0.5, 0.75), (-1e6, -1.0)])
+def test_the_edge_below_the_maximum_is_a_value_of_the_column(values):
+    table = rare(50, values)
+    found = explain(lambda X: two_classes(X["a"].to_numpy() == values[1]), table.iloc[-1], table)
+    assert found.conditions[0] == f"a > {values[0]:g}" and found.weights[0] > 0.95
+
+
+def test_ordinary_columns_keep_the_edges_of_the_lime_package(adult):
+    for name, column in adult.X.items():
+        if name not in CATEGORICAL:
+            values = column.to_numpy()
+            theirs = QuartileDiscretizer(values[:, None], [], ["a"]).bins(values[:, None], None)[0]
+            assert np.array_equal(quartiles(values), np.unique(theirs))
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_a_spread_that_cannot_be_computed_is_one_sentence(scale):
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 2)), columns=["a", "b"])
+    table["b"] *= scale
+    for discretise in (True, False):
+        with pytest.raises(ValueError, match=r"squares of column 'b' .* another unit"):
+            explain(additive, table.iloc[0], table, discretise=discretise)

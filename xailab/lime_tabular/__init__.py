@@ -207,6 +207,7 @@ def _checked_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Serie
             f"Column {columns[constant.argmax()]!r} is constant in X_train, so LIME cannot vary it "
             "and it can have no weight; drop it, and let predict_proba put it back."
         )
+    _check_spread(train, columns)
     for feature in categorical:
         value = x.iloc[columns.index(feature)]
         if isinstance(categorical, Mapping) and not 0 <= value < len(categorical[feature]):
@@ -220,6 +221,18 @@ def _checked_row(x, X_train: pd.DataFrame, categorical: Categorical) -> pd.Serie
                 "X_train, so LIME cannot draw it; put rare categories together first."
             )
     return pd.Series(x.to_numpy(), columns)
+
+
+def _check_spread(train: np.ndarray, columns: list) -> None:
+    """Refuse a column whose standard deviation cannot be computed: its squares over- or underflow."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        spread = train.std(0)
+    lost = ~((spread > 0) & np.isfinite(spread))
+    if lost.any():
+        raise ValueError(
+            f"The squares of column {columns[lost.argmax()]!r} are too large or too small to compute "
+            "its standard deviation; give the column another unit."
+        )
 
 
 def _checked_samples(samples, x: pd.Series) -> np.ndarray:

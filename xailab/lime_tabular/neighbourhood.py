@@ -79,8 +79,16 @@ def perturb(
 
 
 def quartiles(column: np.ndarray) -> np.ndarray:
-    """The inner edges of the bins: the 25th, 50th and 75th percentile, without repetitions."""
-    return np.unique(np.percentile(column, (25, 50, 75)))
+    """The inner edges of the bins: the 25th, 50th and 75th percentile, without repetitions.
+
+    Where all three are the maximum, as in a column of 0 and 1 with 85 % ones, there would be one bin
+    and no weight: the edge is then the largest value below the maximum.
+
+    >>> quartiles(np.array([0.0, 1, 1, 1, 1])).tolist()
+    [0.0]
+    """
+    edges, top = np.unique(np.percentile(column, (25, 50, 75))), column.max()
+    return edges if edges[0] < top else column[column < top].max(keepdims=True)
 
 
 def _draw_in_bins(column: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
