@@ -78,9 +78,18 @@ def test_a_map_that_is_the_mask_scores_one_everywhere(case):
 
 def test_the_pointing_game_asks_where_the_maximum_lies(case):
     heatmap, mask = case
-    assert metrics.pointing_game(heatmap, mask) is False
-    assert metrics.pointing_game(heatmap * mask, mask) is True
-    assert metrics.pointing_game(np.zeros((4, 4)), mask) is False
+    assert metrics.pointing_game(heatmap, mask) == 0.0
+    assert metrics.pointing_game(heatmap * mask, mask) == 1.0
+    assert metrics.pointing_game(np.zeros((4, 4)), mask) == 0.0
+
+
+def test_a_plateau_counts_by_its_share_on_the_object_however_the_picture_is_turned():
+    heatmap, mask = np.zeros((4, 6)), np.zeros((4, 6), bool)
+    heatmap[1:3, 1:4] = 1
+    mask[1:3, 1:4] = True
+    mask[1, 1] = False
+    for turn in (lambda a: a, np.flipud, np.fliplr, np.transpose, np.rot90):
+        assert metrics.pointing_game(turn(heatmap), turn(mask)) == pytest.approx(5 / 6)
 
 
 def test_the_grid_pointing_game_is_the_share_of_heat_in_one_cell(case):

@@ -190,11 +190,19 @@ def cross_validated_threshold(curves: np.ndarray, thresholds: Sequence[float]) -
     return scores
 
 
-def pointing_game(heatmap: np.ndarray, mask: np.ndarray) -> bool:
-    """Does the heat map's maximum lie on the object? Zhang et al. 2018."""
+def pointing_game(heatmap: np.ndarray, mask: np.ndarray) -> float:
+    """Does the heat map's maximum lie on the object? 1.0 or 0.0, and 0.0 for an all-zero map.
+
+    Where several pixels share the maximum, the share of them on the object: what one of them, chosen
+    at random, would score on average. Turning or mirroring the picture changes nothing.
+    Zhang et al. 2018.
+
+    >>> pointing_game(np.array([[1.0, 1.0, 0.5]]), np.array([[True, False, False]]))
+    0.5
+    """
     mask = _check_mask(heatmap, mask)
     h = _heat(heatmap)
-    return bool(h.max() > 0 and mask.ravel()[h.argmax()])
+    return float(mask[h == h.max()].mean()) if h.any() else 0.0
 
 
 def grid_pointing_game(heatmap: np.ndarray, cell: int, side: int = 2) -> float:
