@@ -203,3 +203,18 @@ def test_the_verdict_uses_the_corrected_p():
     assert not table["significant"].any()
     # a level of 0.9 allows 0.1: the same table, another verdict
     assert list(metrics.compare(scores, level=0.9)["significant"]) == [True, True, False]
+
+
+def test_a_table_is_not_taken_for_items_nor_another_order_for_the_same():
+    square = np.arange(9.0).reshape(3, 3)
+    for call in (
+        lambda: metrics.bootstrap_interval(square),
+        lambda: metrics.paired_bootstrap(square, square),
+        lambda: metrics.compare({"a": square, "b": square + 1}),
+        lambda: metrics.holm(square / 9),
+    ):
+        with pytest.raises(ValueError, match=r"one number per item, of shape \(n,\), not \(3, 3\)"):
+            call()
+    a = pd.Series(np.arange(12.0))
+    with pytest.raises(ValueError, match=r"b has a's rows in another order; pass b.loc\[a.index\]"):
+        metrics.paired_bootstrap(a, a[::-1])

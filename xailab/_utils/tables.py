@@ -48,11 +48,11 @@ def by_name(name: str, values, columns: pd.Index | None, of: str):
     return values.reindex(columns) if values.ndim == 1 else values.reindex(columns=columns)
 
 
-def check_same_rows(name: str, y, X) -> None:
+def check_same_rows(name: str, y, X, of: str = "X") -> None:
     """Refuse a Series that has the labels of X's rows in another order: it would go by position."""
-    if isinstance(y, pd.Series) and isinstance(X, pd.DataFrame) and not y.index.equals(X.index):
-        if len(y) == len(X) and y.index.isin(X.index).all():
-            raise ValueError(f"{name} has X's rows in another order; pass {name}.loc[X.index].")
+    both = isinstance(y, pd.Series) and isinstance(X, pd.Series | pd.DataFrame)
+    if both and not y.index.equals(X.index) and len(y) == len(X) and y.index.isin(X.index).all():
+        raise ValueError(f"{name} has {of}'s rows in another order; pass {name}.loc[{of}.index].")
 
 
 def _numbered(names: pd.Index) -> bool:

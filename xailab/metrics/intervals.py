@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from .._utils.tables import check_same_rows
 from .._utils.validation import check_array, check_int, check_random_state
 
 FEW = 10
@@ -45,7 +46,7 @@ def _interval(
     values: Sequence[float] | np.ndarray, level: float, seed: int, n_resamples: int = 10_000
 ) -> Interval:
     """``bootstrap_interval``, called by a public function, whose caller a warning names."""
-    v, n_resamples = check_array("values", values).ravel(), check_int("n_resamples", n_resamples)
+    v, n_resamples = _in_a_row("values", values), check_int("n_resamples", n_resamples)
     if len(v) < 2 or not np.isfinite(v).all():
         raise ValueError(
             f"An interval needs at least 2 finite values, not {int(np.isfinite(v).sum())} of "
@@ -73,8 +74,17 @@ def _interval(
     return Interval(float(v.mean()), float(low), float(high), len(v))
 
 
+def _in_a_row(name: str, values) -> np.ndarray:
+    """One number per item, (n,): a table of several columns would count each item several times."""
+    v = check_array(name, values)
+    if v.ndim != 1:
+        raise ValueError(f"{name} must be one number per item, of shape (n,), not {v.shape}.")
+    return v
+
+
 def _differences(a: Sequence[float], b: Sequence[float]) -> np.ndarray:
-    first, second = check_array("a", a).ravel(), check_array("b", b).ravel()
+    check_same_rows("b", b, a, "a")
+    first, second = _in_a_row("a", a), _in_a_row("b", b)
     if first.shape != second.shape or not len(first):
         raise ValueError(
             "a and b must belong to the same items, one at least; got "
@@ -101,7 +111,7 @@ def holm(p: Sequence[float]) -> np.ndarray:
     >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
     """
-    given = check_array("p", p).ravel()
+    given = _in_a_row("p", p)
     if not ((given >= 0) & (given <= 1)).all():
         raise ValueError("p must hold probabilities from 0 to 1, none of them missing.")
     order = np.argsort(given, kind="stable")
