@@ -90,7 +90,18 @@ def _rows(X: pd.DataFrame | np.ndarray, features: tuple[str, ...]) -> np.ndarray
         raise ValueError(
             f"X has a missing or infinite value in {column!r}; fill or drop such rows first."
         )
-    return np.array(rows, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        single = np.array(rows, dtype=np.float32)
+    if not np.isfinite(single).all():
+        raise _too_large(features[int(np.argwhere(~np.isfinite(single))[0, 1])])
+    return single
+
+
+def _too_large(column: str) -> ValueError:
+    return ValueError(
+        f"The numbers of column {column!r} are too large or too close together for the network's 32 "
+        "bits; give the column another unit or zero."
+    )
 
 
 def _labels(y) -> torch.Tensor:
@@ -129,10 +140,15 @@ def train_income_net(
         raise ValueError(
             f"Column {X.columns[constant][0]!r} is constant and tells the model nothing; drop it."
         )
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = rows.std(axis=0)
+    lost = ~((scale > 0) & np.isfinite(scale))
+    if lost.any():
+        raise _too_large(X.columns[lost][0])
     inputs = torch.as_tensor(rows)
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = IncomeNet(X.columns, rows.mean(axis=0), rows.std(axis=0))
+        model = IncomeNet(X.columns, rows.mean(axis=0), scale)
         optimiser = torch.optim.Adam(model.layers.parameters(), lr=3e-3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
         for _ in range(epochs):

@@ -18,6 +18,7 @@ from skimage.segmentation import find_boundaries
 
 from .. import metrics
 from .._utils.labels import label
+from .._utils.validation import check_mask
 from ..plots.settings import PALETTES
 from .panels import static
 
@@ -111,7 +112,7 @@ class ThresholdOverlay(Spoken):
         mask: np.ndarray,
         threshold: float = 0.5,
     ):
-        image, on_object = np.asarray(image), np.asarray(mask, dtype=bool)
+        image, on_object = np.asarray(image), check_mask(mask)
         maps_by_name = heatmap if isinstance(heatmap, dict) else {"heat map": heatmap}
         self.heatmaps = {label(name): h for name, h in maps_by_name.items()}
         if not self.heatmaps:
