@@ -8,7 +8,7 @@ RUN     = OMP_NUM_THREADS=1 XAILAB_PROGRESS=off $(VENV)/bin/python
 BROWSER := $(if $(CI),$(shell command -v chromium || command -v google-chrome))
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab pages site editions apps offline test test-unit test-notebooks test-blank \
+.PHONY: help course lab pages site slides editions apps offline test test-unit test-notebooks test-blank \
 	test-browser test-versions bench bench-widgets mutation audit lint format refresh clean
 
 help:  ## show this list
@@ -27,6 +27,9 @@ pages: $(STAMP)  ## pages of the notebooks as they are, without running them, in
 
 editions: $(STAMP)  ## student, solutions and teacher editions of every notebook, in build/editions
 	$(RUN) -m xailab.course editions
+
+slides: $(STAMP)  ## the figures of every notebook, one to a screen, in build/slides
+	$(RUN) -m xailab.course slides
 
 # make site AUDIENCE=students: without the teacher's guide and without editions that have answers
 AUDIENCE ?= all

@@ -257,7 +257,7 @@ def test_an_interpreter_that_is_missing_or_too_old_is_named(interpreter, tmp_pat
     )
 
 
-TARGETS = """help course lab pages site editions apps offline test lint test-notebooks test-blank
+TARGETS = """help course lab pages site slides editions apps offline test lint test-notebooks test-blank
 test-browser test-versions mutation bench bench-widgets audit format refresh clean""".split()
 
 

@@ -60,6 +60,14 @@ def _handin(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _slides(chosen: argparse.Namespace) -> int:
+    from . import slides
+
+    made = slides.write(chosen.out, chosen.notebooks)
+    print(f"{len(made)} folders of figures below {chosen.out.resolve()}")
+    return 0
+
+
 def _site(chosen: argparse.Namespace) -> int:
     from . import site
 
@@ -105,6 +113,7 @@ COMMANDS = {
     "site": (_site, "a website of the course that needs no server", "build/site", True),
     "editions": (_editions, "student, solutions and teacher notebooks", "build/editions", True),
     "handin": (_handin, "notebooks for nbgrader or Otter-Grader", "build/handin", True),
+    "slides": (_slides, "the notebooks' figures, one to a screen", "build/slides", True),
     "offline": (_offline, "a zip with all wheels", "build/xailab-offline.zip", False),
     "checklist": (_checklist, "print the reviewer's checklist", None, False),
     "refresh": (_refresh, "run every notebook and keep what is committed", None, True),
