@@ -1,7 +1,11 @@
 """LIME for text: against a linear truth, against the lime package, and with bad input."""
 
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lime.lime_text import LimeTextExplainer
 from sklearn.linear_model import Ridge
 
@@ -146,3 +150,44 @@ def test_presence_reads_whole_words_and_undoes_write():
 
 def test_without_removes_every_place_and_nothing_else():
     assert lime_text.without("a b, a bab", ["a"]) == " b,  bab"
+
+
+# --- words in every writing ----------------------------------------------------------------------
+
+WRITINGS = {
+    "Hindi": ("यह फ़िल्म अच्छी है।", ["यह", "फ़िल्म", "अच्छी", "है"]),
+    "Tamil": ("நல்ல படம்!", ["நல்ல", "படம்"]),
+    "Hebrew with points": ("שָׁלוֹם עוֹלָם", ["שָׁלוֹם", "עוֹלָם"]),
+    "Arabic with signs": ("كِتَابٌ جَيِّد", ["كِتَابٌ", "جَيِّد"]),
+    "decomposed accents": ("Cafe\u0301, très", ["Cafe\u0301", "très"]),
+    "Persian with a joiner": ("می\u200cروم خانه", ["می\u200cروم", "خانه"]),
+    "a heart": ("I \u2764\ufe0f it", ["I", "it"]),
+}
+
+
+@pytest.mark.parametrize("writing", WRITINGS)
+def test_words_are_not_cut_at_combining_marks(writing):
+    text, words = WRITINGS[writing]
+    taken = lime_text.tokens(text)
+    assert list(taken.units) == words and "".join(taken.parts) == text
+    assert lime_text.presence(words, [text]).tolist() == [[1] * len(words)]
+    assert words[0] not in lime_text.without(text, [words[0]])
+    for Z in np.eye(len(words)):
+        (written,) = lime_text.write(taken, Z[None])
+        assert lime_text.presence(words, [written]).tolist() == [Z.tolist()]
+
+
+def test_a_hindi_word_has_the_weight_of_the_model(rng):
+    text = "यह फ़िल्म अच्छी है और कहानी बुरी है"
+
+    def proba(texts):
+        p = np.array([0.2 + 0.6 * ("अच्छी" in t) for t in texts])
+        return np.column_stack([1 - p, p])
+
+    table = lime_text.explain(proba, text, n_samples=500).table()
+    assert table.index[0] == "अच्छी" and table["weight"].iloc[0] == pytest.approx(0.6, abs=0.02)
+
+
+@given(st.text(alphabet="ab1_ -.,'é\n\t", max_size=40).filter(lambda t: re.search(r"\w", t)))
+def test_without_combining_marks_the_parts_are_limes_own(text):
+    assert list(lime_text.tokens(text).parts) == [p for p in re.split(r"(\W+)", text) if p]

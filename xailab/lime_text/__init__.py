@@ -1,8 +1,10 @@
 """LIME for text by hand: leave words out, ask the model, weigh the texts, fit a line, read it."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -37,18 +39,31 @@ class Tokens:
     places: tuple[tuple[int, ...], ...]
 
 
+def _marks() -> str:
+    """All combining marks, the Unicode categories Mn, Mc and Me: Python's \\w has none of them."""
+    planes = (*range(0x300, 0x1F000), *range(0xE0100, 0xE01F0))
+    return "".join(chr(c) for c in planes if unicodedata.category(chr(c))[0] == "M")
+
+
+# a letter, digit or underscore, and what follows of such and of combining marks; the two joiners of
+# Indian and Persian writing only between them
+_INSIDE = rf"[\w{_marks()}]"
+WORD = re.compile(rf"\w(?:{_INSIDE}|[\u200c\u200d](?={_INSIDE}))*")
+
+
 def tokens(text: str, by: str = "word") -> Tokens:
-    """Take a text apart at everything that is no letter, digit or underscore.
+    """Take a text apart into words, of letters, digits, underscores and combining marks, and the rest.
 
     by: "word" makes one unit of all places of a word (a bag of words), "place" a unit of each place.
-    The parts are lime's own.
+    The parts are lime's own, but that lime cuts words at combining marks, as those of Hindi.
     """
     if not isinstance(text, str):
         raise TypeError(f"text must be one string, not {type(text).__name__}.")
     if by not in ("word", "place"):
         raise ValueError(f'by must be "word" or "place", not {by!r}.')
-    parts = tuple(part for part in re.split(r"(\W+)", text) if part)
-    found = [i for i, part in enumerate(parts) if re.match(r"\w", part)]
+    ends = [0, *(end for word in WORD.finditer(text) for end in word.span()), len(text)]
+    parts = tuple(text[a:b] for a, b in pairwise(ends) if a < b)
+    found = [i for i, part in enumerate(parts) if WORD.match(part)]
     if not found:
         raise ValueError("The text has no words, so there is nothing that could be left out.")
     if by == "place":
@@ -90,7 +105,7 @@ def presence(units, texts) -> np.ndarray:
 
     Reads back the rows that ``write`` turned into texts by removing words.
     """
-    found = [set(re.findall(r"\w+", text)) for text in texts]
+    found = [set(WORD.findall(text)) for text in texts]
     return np.array([[unit in words for unit in units] for words in found], dtype=float)
 
 
