@@ -3,12 +3,14 @@
 import hashlib
 import os
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from torch.nn import functional as F
 
 from xailab import models
@@ -529,3 +531,66 @@ def test_rows_may_be_integers(income_net, adult):
     X = adult.X.iloc[:5]
     whole = pd.DataFrame(X.astype(int))
     assert np.array_equal(income_net.predict_proba(whole), income_net.predict_proba(X))
+
+
+# --- networks that are no softmax classifier -----------------------------------------------------
+
+
+def little(outputs, *more):
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, outputs),
+        *more,
+    )
+
+
+@pytest.mark.parametrize("more", [(), (nn.Flatten(0),)])
+def test_a_network_of_one_logit_is_refused_with_the_wrapper_that_makes_two(more):
+    """Softmax of one number is 1 for every picture; beside a zero it is the sigmoid."""
+    model = little(1, *more).eval()
+    with pytest.raises(ValueError, match="The model returns one logit") as caught:
+        models.own_cnn(model, ["yes"], input_size=8)
+    wrapper = re.search(r"nn\.Sequential\(model, .*?\)\)\)", str(caught.value))[0]
+    cnn = models.own_cnn(eval(wrapper, {"nn": nn, "model": model}), ["no", "yes"], input_size=8)
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    x = torch.cat([cnn.preprocess(image) for image in images])
+    with torch.no_grad():
+        want = model(x).reshape(-1).sigmoid().numpy()
+    p = cnn.predict_proba(list(images))
+    assert p[:, 1] == pytest.approx(want, abs=1e-6) and np.ptp(p[:, 1]) > 0
+    assert p.sum(1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [
+        (nn.Softmax(1), "leave out its last softmax"),
+        (nn.LogSoftmax(1), "leave out its last log_softmax"),
+        (nn.Sigmoid(), "ends in a sigmoid; leave it out"),
+    ],
+)
+def test_a_network_that_returns_no_logits_is_refused(last, says):
+    with pytest.raises(ValueError, match=says):
+        models.own_cnn(little(3, last), "abc", input_size=8)
+    assert models.own_cnn(little(3), "abc", input_size=8).categories == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["4.weight", "0.bias"])
+def test_weights_that_are_not_finite_are_refused(value, name):
+    model = little(3)
+    with torch.no_grad():
+        model.get_parameter(name).view(-1)[0] = value
+    with pytest.raises(ValueError, match=f"The weights '{name}' of the model are not all finite"):
+        models.own_cnn(model, "abc", input_size=8)
+
+
+@pytest.mark.parametrize("setting", ["mean", "std"])
+@pytest.mark.parametrize("values", [(0.5, 0.5), (0.5,), 0.5, (0.5, float("nan"), 0.5), "abc"])
+def test_mean_and_std_are_one_finite_number_per_channel(setting, values):
+    with pytest.raises(ValueError, match=f"{setting} must (be three finite numbers|hold numbers)"):
+        models.own_cnn(little(3), "abc", input_size=8, **{setting: values})

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from .._utils.tensors import network
-from .._utils.validation import check_int, check_mask, truncated
+from .._utils.validation import check_array, check_int, check_mask, truncated
 from ..data.images import as_rgb, is_one_image
 from ..hooks import find_layer, spatial_layers
 
@@ -159,10 +159,12 @@ def own_cnn(
         For tables of results; by default the name of the model's class.
     """
     model, input_size = network(model), check_int("input_size", input_size)
+    mean, std = _three("mean", mean), _three("std", std)
     if min(std) <= 0:
         raise ValueError(
             f"std must be three positive numbers, as (0.229, 0.224, 0.225), not {std}."
         )
+    check_weights(model)
     if not isinstance(categories, Iterable):
         raise TypeError(
             "categories must be the names of the classes, a list of strings, not "
@@ -196,6 +198,25 @@ def _device(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
+def _three(name: str, values) -> tuple[float, float, float]:
+    """One finite number per channel."""
+    three = check_array(name, values)
+    if three.shape != (3,) or not np.isfinite(three).all():
+        raise ValueError(
+            f"{name} must be three finite numbers, one per channel, not {truncated(values)}."
+        )
+    return tuple(three.tolist())
+
+
+def check_weights(model: nn.Module) -> None:
+    """Refuse a network with NaN or infinite weights: all of its answers would be NaN."""
+    for name, values in (*model.named_parameters(), *model.named_buffers()):
+        if values.is_floating_point() and not torch.isfinite(values).all():
+            raise ValueError(
+                f"The weights {name!r} of the model are not all finite; load or train it again."
+            )
+
+
 def _check_logits(model: nn.Module, x: torch.Tensor, n_categories: int) -> None:
     """Whether the model makes one logit per category of one image."""
     try:
@@ -206,14 +227,32 @@ def _check_logits(model: nn.Module, x: torch.Tensor, n_categories: int) -> None:
             f"The model cannot take an image of shape {tuple(x.shape)}: "
             f"{str(error).splitlines()[0].rstrip('.')}."
         ) from error
+    if torch.is_tensor(logits) and logits.numel() == 1:
+        raise ValueError(
+            "The model returns one logit, that of yes; pass two, nn.Sequential(model, "
+            f"{'nn.Unflatten(0, (-1, 1)), ' * (logits.ndim == 1)}nn.ZeroPad1d((1, 0))), and the names "
+            "of no and yes: their softmax is the sigmoid of the one."
+        )
     if not torch.is_tensor(logits) or logits.shape != (1, n_categories):
         got = tuple(logits.shape) if torch.is_tensor(logits) else type(logits).__name__
         raise ValueError(
             f"For one image the model must return logits of shape (1, {n_categories}), one for "
             f"each category, not {got}."
         )
-    if logits.numel() > 1 and logits.min() >= 0 and abs(float(logits.sum()) - 1) < 1e-4:
+    if not torch.isfinite(logits).all():
+        raise ValueError("The model returns missing or infinite logits for a picture of zeros.")
+    if logits.min() >= 0 and abs(float(logits.sum()) - 1) < 1e-4:
         raise ValueError(
             "The model returns probabilities, which add up to 1; leave out its last softmax, since "
             "the course explains logits."
+        )
+    if abs(float(logits.logsumexp(1))) < 1e-4:
+        raise ValueError(
+            "The model returns the logarithms of probabilities; leave out its last log_softmax, since "
+            "the course explains logits."
+        )
+    if isinstance(list(model.modules())[-1], nn.Sigmoid):
+        raise ValueError(
+            "The model ends in a sigmoid; leave it out, since the course explains logits. If several "
+            "classes can be true at once, wrap one of them: its logit beside a zero."
         )
