@@ -51,6 +51,8 @@ def baseline(x: torch.Tensor, fill: str | torch.Tensor = "blur") -> torch.Tensor
                 f"fill must be a tensor that fits {tuple(x.shape)} on {x.device}, not "
                 f"{tuple(fill.shape)} on {fill.device}."
             )
+        if not torch.isfinite(fill).all():
+            raise ValueError("fill must not have NaN or infinite values.")
         return fill.expand_as(x)
     if fill == "zero":
         return torch.zeros_like(x)
@@ -75,9 +77,22 @@ def _score(net: Any, x: torch.Tensor, target: int, output: str) -> np.ndarray:
         # the same function in about half the time
         net = net.fused()
     with torch.inference_mode(), evaluation_mode(net):
-        logits = torch.cat([net(part) for part in x.split(16)]).double()
+        logits = torch.cat([_logits(net, part) for part in x.split(16)]).double()
     scores = logits.softmax(1) if output == "probability" else logits
     return scores[:, check_int("target", target, 0, scores.shape[1] - 1)].cpu().numpy()
+
+
+def _logits(net: Any, x: torch.Tensor) -> torch.Tensor:
+    """What the model returns for x (B, C, H, W): finite logits (B, classes), or one sentence."""
+    logits = net(x)
+    class_indices(None, logits)
+    if len(logits) != len(x) or not torch.isfinite(logits).all():
+        raise ValueError(
+            f"The model must return finite logits for each of {len(x)} pictures; it returned "
+            f"{len(logits)} rows, {'some' if not torch.isfinite(logits).all() else 'none'} of them "
+            "with NaN or infinite values."
+        )
+    return logits
 
 
 def perturbation_curves(
@@ -203,14 +218,15 @@ def average_drop(
     net = network(model)
     picture_batch(x, net)
     h = torch.as_tensor(check_array("heatmaps", heatmaps), dtype=x.dtype, device=x.device)
-    if h.shape != (len(x), *x.shape[2:]):
+    if h.shape != (len(x), *x.shape[2:]) or not torch.isfinite(h).all():
         raise ValueError(
-            "x and heat maps must be (B, C, H, W) and (B, H, W); got "
+            "x and heat maps must be (B, C, H, W) and (B, H, W), finite; got "
             f"{tuple(x.shape)} and {tuple(h.shape)}."
         )
     with torch.inference_mode(), evaluation_mode(net):
-        logits = net(x)
+        logits = _logits(net, x)
         chosen = class_indices(target, logits)[:, None]
-        logits_seen = net(x * h[:, None])
+        logits_seen = _logits(net, x * h[:, None])
         whole, part = (v.double().softmax(1).gather(1, chosen)[:, 0] for v in (logits, logits_seen))
-    return ((whole - part).clamp(min=0) / whole).cpu().numpy()
+    # a probability can be so small that it is stored as 0; then nothing can be lost
+    return ((whole - part).clamp(min=0) / whole.clamp(min=1e-300)).cpu().numpy()
