@@ -6,9 +6,12 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from xailab import checks
 from xailab.checks import progress_file
@@ -152,3 +155,41 @@ def test_a_killed_notebook_leaves_a_whole_file_and_no_lock(file):
         assert progress_file.read()["02.kernel"]["status"] == "correct"
         assert progress_file.record("03.shapley", "correct") == ""
     assert not list(file.parent.glob("*damaged*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_damaged_private_file_stays_private(file):
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("{damaged")
+    file.chmod(0o600)
+    assert "damaged" in progress_file.record("02.kernel", "correct")
+    (beside,) = file.parent.glob("*damaged*")
+    assert [path.stat().st_mode & 0o777 for path in (file, beside)] == [0o600, 0o600]
+    assert beside.read_text() == "{damaged"
+    assert progress_file.read()["02.kernel"]["status"] == "correct"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes no links for everybody")
+def test_the_lock_lies_beside_the_file_that_is_written_also_through_a_link(tmp_path, monkeypatch):
+    real, link = tmp_path / "mine" / "progress.json", tmp_path / "link.json"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    monkeypatch.setenv("XAILAB_PROGRESS", str(link))
+    before = set(Path(tempfile.gettempdir()).glob("*.lock"))
+    assert progress_file.record("02.kernel", "correct") == ""
+    assert link.is_symlink() and "02.kernel" in json.loads(real.read_text())["exercises"]
+    assert {p.name for p in real.parent.iterdir()} == {"progress.json", "progress.lock"}
+    assert set(Path(tempfile.gettempdir()).glob("*.lock")) == before
+
+
+def test_a_notebook_waits_while_another_one_writes(file):
+    """Reading, adding and writing is one step for all notebooks."""
+    progress_file.record("02.kernel", "correct")
+    with FileLock(file.with_suffix(".lock")):
+        writer = _start(0, 1)
+        assert writer.stdout.readline() == "ready\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            writer.wait(timeout=1)
+        assert set(progress_file.read()) == {"02.kernel"}
+    assert writer.wait(timeout=60) == 0
+    assert set(progress_file.read()) == {"02.kernel", "99.task0"}

@@ -305,3 +305,32 @@ def test_the_versions_that_were_tested_are_written_down(bound):
         lows = [s.version for s in requirement.specifier if s.operator == ">="]
         if bound == "lowest" and lows:
             assert Version(exact.version) == Version(lows[0]), requirement.name
+
+
+@pytest.mark.parametrize("name", ["03_shap", "03_shap.ipynb", "notebooks/03_shap.ipynb"])
+@pytest.mark.parametrize("command", ["handin nbgrader", "handin otter", "editions --only student"])
+def test_a_notebook_may_be_named_by_its_stem(tmp_path, monkeypatch, capsys, command, name):
+    monkeypatch.chdir(tmp_path)
+    assert __main__.main([*command.split(), "--out", "out", name]) == 0
+    assert [p.name for p in (tmp_path / "out").rglob("*.ipynb")] == ["03_shap.ipynb"]
+
+
+@pytest.mark.parametrize("command", ["handin nbgrader", "editions", "build", "pages", "refresh"])
+@pytest.mark.parametrize("name", ["03_shop", "README.md", ".", "nowhere/03.ipynb"])
+def test_a_wrong_name_of_a_notebook_is_one_sentence(tmp_path, monkeypatch, capsys, command, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").touch()
+    assert __main__.main([*command.split(), name]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"There is no notebook {name}; the nearest name is ")
+    assert said.count("\n") == 1
+
+
+def test_a_folder_of_somebody_elses_is_not_taken_for_the_notebooks(tmp_path, monkeypatch, capsys):
+    """In site-packages there may be a package of that name."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "__init__.py").touch()
+    monkeypatch.setattr(__main__, "NOTEBOOKS", tmp_path / "notebooks")
+    for command in ("build", "pages", "lab", "editions", "handin nbgrader", "site", "clean"):
+        assert __main__.main(command.split()) == 1
+        assert "not beside this package" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from xailab import checks
+from xailab._utils import files
 from xailab.course import editions, notebooks
 
 PATHS = notebooks.notebook_paths()
@@ -198,3 +199,39 @@ def test_a_file_this_command_did_not_make_is_not_overwritten(tmp_path):
 def test_teaching_plans_belong_to_notebooks():
     stems = {path.stem[:2] for path in PATHS}
     assert {plan.stem for plan in TEACHING.glob("[0-9]*.md")} <= stems
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process."""
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_a_run_that_is_killed_at_any_write_claims_nobodys_work(tmp_path, monkeypatch, capsys, at):
+    """The record is written before what it describes, so a half-made folder is still the command's."""
+    path, out = _small(tmp_path), tmp_path / "editions"
+    editions.build(out, [path], ["student"])
+    path.write_text(path.read_text().replace("# 99.", "# 99. A newer"))
+    writes = []
+    real = files.atomic_write
+
+    def write(target, content):
+        writes.append(target)
+        if len(writes) - 1 == at // 2 and at % 2 == 0:
+            raise Killed
+        real(target, content)
+        if len(writes) - 1 == at // 2:
+            raise Killed
+
+    for module in (editions, notebooks):
+        monkeypatch.setattr(module, "atomic_write", write)
+    with pytest.raises(Killed):
+        editions.build(out, [path], ["student"])
+    monkeypatch.undo()
+    (made,) = editions.build(out, [path], ["student"])
+    assert "A newer" in made.read_text() and made.name == "99_small.ipynb"
+    assert "worked in" not in capsys.readouterr().out
+    # and work is still seen
+    made.write_text(made.read_text() + "\n")
+    path.write_text(path.read_text().replace("A newer", "The newest"))
+    (beside,) = editions.build(out, [path], ["student"])
+    assert beside.name == "99_small.new-1.ipynb"

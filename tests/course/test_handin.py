@@ -22,6 +22,7 @@ def _blanks(notebook):
 def _test_of(key):
     """The test of a key, whatever expression it asks about."""
     return re.compile(
+        r"from xailab import checks\n"
         rf'verdict = checks\.check\("{re.escape(key)}", (\w+)\)\n'
         r'assert verdict\.status == "correct", verdict\.message'
     )

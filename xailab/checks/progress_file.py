@@ -7,6 +7,7 @@ set it so).
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,8 @@ def _add(path: Path, key: str, status: str) -> str:
             _entries(content)
         except (ValueError, KeyError, TypeError, RecursionError):
             beside = _free_name(path)
-            os.replace(path, beside)
+            # a copy, so that the file keeps its mode
+            shutil.copy2(path, beside)
             said, content = f"(The progress file was damaged; it is now {beside}.)", {}
     entries = content.setdefault("exercises", {})
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,10 +8,17 @@ from pathlib import Path
 from . import NOTEBOOKS, ROOT
 
 
+def _paths(chosen: argparse.Namespace) -> list[Path]:
+    """The notebooks that were named; none means all."""
+    from . import notebooks
+
+    return [notebooks.named(name) for name in chosen.notebooks]
+
+
 def _build(chosen: argparse.Namespace) -> int:
     from . import pages
 
-    pages.build(chosen.out, chosen.notebooks)
+    pages.build(chosen.out, _paths(chosen))
     print(f"\nThe course is at {(chosen.out / 'index.html').resolve().as_uri()}")
     print("To work in it: make lab, or python -m xailab.course lab")
     return 0
@@ -20,7 +27,7 @@ def _build(chosen: argparse.Namespace) -> int:
 def _pages(chosen: argparse.Namespace) -> int:
     from . import pages
 
-    pages.build(chosen.out, chosen.notebooks, execute=False)
+    pages.build(chosen.out, _paths(chosen), execute=False)
     print(f"The pages are at {(chosen.out / 'index.html').resolve().as_uri()}")
     return 0
 
@@ -40,7 +47,7 @@ def _test(chosen: argparse.Namespace) -> int:
 def _refresh(chosen: argparse.Namespace) -> int:
     from . import notebooks
 
-    notebooks.refresh(chosen.notebooks, execute=not chosen.no_run)
+    notebooks.refresh(_paths(chosen), execute=not chosen.no_run)
     return 0
 
 
@@ -48,7 +55,7 @@ def _editions(chosen: argparse.Namespace) -> int:
     from . import editions
 
     names = [chosen.only] if chosen.only else editions.EDITIONS
-    written = editions.build(chosen.out, chosen.notebooks, names)
+    written = editions.build(chosen.out, _paths(chosen), names)
     print(f"{len(written)} notebooks in {', '.join(names)} below {chosen.out.resolve()}")
     return 0
 
@@ -56,7 +63,7 @@ def _editions(chosen: argparse.Namespace) -> int:
 def _handin(chosen: argparse.Namespace) -> int:
     from . import handin
 
-    handin.write(chosen.grader, chosen.out, chosen.notebooks)
+    handin.write(chosen.grader, chosen.out, _paths(chosen))
     return 0
 
 
@@ -72,7 +79,7 @@ def _site(chosen: argparse.Namespace) -> int:
     from . import site
 
     work = chosen.out.parent / "site-work"
-    first = site.build(chosen.out, work, chosen.notebooks, chosen.audience == "students")
+    first = site.build(chosen.out, work, _paths(chosen), chosen.audience == "students")
     print(f"The site is at {first.resolve().as_uri()}")
     return 0
 
@@ -158,7 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
     if rest:
         # before Python 3.12 argparse overlooks notebooks that are named after an option
         chosen.notebooks += map(Path, rest)
-    if not NOTEBOOKS.is_dir():
+    if not any(NOTEBOOKS.glob("[0-9]*.ipynb")):
         print(
             "The notebooks are not beside this package: clone the repository and install it from "
             "there with pip install --editable '.[course]'.",

@@ -28,7 +28,7 @@ from .._utils.files import atomic_write
 from . import notebooks
 
 EDITIONS = ("student", "solutions", "teacher")
-# what this command wrote into a folder: name -> hash of the file's bytes
+# what this command wrote into a folder: name -> hash of the file's bytes, or hashes while it writes
 MADE = ".made.json"
 KEY = re.compile(r"""checks\.check\(\s*["']([\w.]+)["']""")
 
@@ -174,23 +174,29 @@ def _keep(notebook: nbformat.NotebookNode, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     record = path.parent / MADE
     made = json.loads(record.read_text("utf-8")) if record.exists() else {}
-    text = nbformat.writes(notebook) + "\n"
-    if path.exists() and made.get(path.name) == _sum(text.encode()):
+    new = _sum((nbformat.writes(notebook) + "\n").encode())
+    if path.exists() and made.get(path.name) == new:
         # nothing is new since this file was made, whatever was done in it
         return path
     wanted, target, n = path, path, 1
-    while target.exists() and _sum(target.read_bytes()) not in (
-        made.get(target.name),
-        _sum(text.encode()),
-    ):
+    while target.exists() and _sum(target.read_bytes()) not in {*_ours(made, target.name), new}:
         target = path.with_name(f"{path.stem}.new-{n}.ipynb")
         n += 1
     if target != wanted:
         print(f"  {wanted} has been worked in and stays as it is; the new one: {target.name}")
+    # a run that is killed here leaves the old file or the new one, and both are ours
+    atomic_write(
+        record, json.dumps(made | {target.name: [*_ours(made, target.name), new]}, indent=1)
+    )
     notebooks.write(notebook, target)
-    made[target.name] = _sum(target.read_bytes())
-    atomic_write(record, json.dumps(made, indent=1))
+    atomic_write(record, json.dumps(made | {target.name: new}, indent=1))
     return target
+
+
+def _ours(made: dict, name: str) -> list[str]:
+    """The hashes of what this command wrote, or was about to write, under this name."""
+    found = made.get(name, [])
+    return [found] if isinstance(found, str) else found
 
 
 def _sum(content: bytes) -> str:

@@ -85,6 +85,8 @@ def _raw(text: str, name: str) -> nbformat.NotebookNode:
 
 def _test(key: str, answer: str, before: str, after: str = "") -> nbformat.NotebookNode:
     test = (
+        # the name may mean something else by now
+        "from xailab import checks\n"
         f'verdict = checks.check("{key}", {answer})\n'
         'assert verdict.status == "correct", verdict.message'
     )

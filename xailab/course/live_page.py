@@ -20,6 +20,7 @@ import pandas as pd
 from torch import nn
 
 from .. import data, models
+from .._utils.files import atomic_write
 from ..models import CNN, IncomeNet
 from ..plots.settings import HEAT
 
@@ -275,5 +276,5 @@ def build(out: Path) -> Path:
     )
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8", newline="\n")
+    atomic_write(out, text)
     return out

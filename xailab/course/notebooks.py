@@ -1,5 +1,6 @@
 """The notebooks as documents: where they lie, how they are run, cleaned and written."""
 
+import difflib
 import hashlib
 import os
 import time
@@ -25,6 +26,17 @@ LONGEST = ("07", "10", "06", "11", "04", "13", "03")
 def notebook_paths(folder: Path = NOTEBOOKS) -> list[Path]:
     """The course's notebooks in reading order."""
     return sorted(path for path in folder.glob("[0-9]*.ipynb"))
+
+
+def named(name: str | Path, folder: Path = NOTEBOOKS) -> Path:
+    """A notebook by its path, or one of the course by its name, with or without .ipynb."""
+    path = Path(name)
+    for one in (path, folder / path.name, folder / f"{path.name}.ipynb"):
+        if one.suffix == ".ipynb" and one.is_file():
+            return one
+    stems = [one.stem for one in notebook_paths(folder)]
+    near = difflib.get_close_matches(path.stem, stems, n=1, cutoff=0.0)
+    raise FileNotFoundError(f"There is no notebook {name}; the nearest name is {' '.join(near)}.")
 
 
 def longest_first(paths: list[Path]) -> list[Path]:

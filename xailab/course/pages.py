@@ -12,6 +12,7 @@ from latex2mathml.converter import convert as to_mathml
 from nbconvert import HTMLExporter
 from PIL import Image
 
+from .._utils.files import atomic_write
 from .notebooks import in_parallel, notebook_paths, run, title
 
 
@@ -126,7 +127,7 @@ def _build_one(path: Path, out: Path, execute: bool) -> str:
     notebook = run(path) if execute else nbformat.read(path, as_version=4)
     name = title(notebook)
     page = out / f"{path.stem}.html"
-    page.write_text(to_page(notebook, name), encoding="utf-8")
+    atomic_write(page, to_page(notebook, name))
     return name
 
 
@@ -164,5 +165,5 @@ def build(out: Path, paths: list[Path] | None = None, execute: bool = True) -> l
         "<body style='font-family:sans-serif;max-width:40em;margin:3em auto;line-height:1.6'>"
         f"<h1>xailab: a course on Explainable AI</h1>{live}<ol>{items}</ol></body></html>"
     )
-    (out / "index.html").write_text(index, encoding="utf-8")
+    atomic_write(out / "index.html", index)
     return [out / f"{path.stem}.html" for path in paths]
