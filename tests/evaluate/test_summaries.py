@@ -43,3 +43,17 @@ def test_conditions_are_the_same_maps_under_other_conditions(tiny):
     assert all(np.all(v["one"] == 1) for v in found.values())
     assert (len(found["animals"]["one"]), len(found["things"]["one"])) == (5, 1)
     assert len(found["small objects"]["one"]) + len(found["large objects"]["one"]) == 6
+
+
+def test_an_object_of_the_middle_size_is_among_the_large_ones(tiny):
+    """An odd number of views: the one in the middle is not small, so the halves differ by one."""
+    sizes = [0.1, 0.2, 0.3, 0.4, 0.5]
+    views = []
+    for i, size in enumerate(sizes):
+        mask = np.arange(100).reshape(10, 10) < 100 * size
+        views.append(evaluate.View(f"v{i}", np.zeros((10, 10, 3), np.uint8), mask, 1, 1.0))
+    maps = {"one": np.stack([np.full((10, 10), 1.0)] * 5)}
+    found = evaluate.conditions(maps, views)
+    # a map that is warm everywhere has an IoU of the object's size
+    assert found["small objects"]["one"] == pytest.approx([0.1, 0.2])
+    assert found["large objects"]["one"] == pytest.approx([0.3, 0.4, 0.5])

@@ -218,3 +218,20 @@ def test_a_table_is_not_taken_for_items_nor_another_order_for_the_same():
     a = pd.Series(np.arange(12.0))
     with pytest.raises(ValueError, match=r"b has a's rows in another order; pass b.loc\[a.index\]"):
         metrics.paired_bootstrap(a, a[::-1])
+
+
+def test_the_verdict_of_a_comparison_is_holms():
+    """A pair whose own p is below 0.05 and whose corrected p is not: the verdict follows the second."""
+    rng = np.random.default_rng(0)
+    base, noise = rng.normal(size=12), rng.normal(size=(4, 12))
+    scores = {
+        "a": base,
+        "b": base + 0.55 + noise[0] * 0.8,
+        "c": base + noise[1],
+        "d": base + noise[2],
+    }
+    table = metrics.compare(scores)
+    between = (table["p"] < 0.05) & (table["p_holm"] >= 0.05)
+    assert between.any()
+    assert not table.loc[between, "significant"].any()
+    assert (table["significant"] == (metrics.holm(table["p"]) < 0.05)).all()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from xailab import shapley
+from xailab.shapley import Attribution
 
 games = arrays(float, 16, elements=st.floats(-100, 100, width=32))
 
@@ -396,3 +397,42 @@ def test_sizes_that_do_not_fit_are_refused(six):
     for length in (0, 1, 3, 12):
         with pytest.raises(ValueError, match=r"v must list the values of all 2\^d coalitions"):
             shapley.shapley_from_values(np.zeros(length))
+
+
+def test_the_share_in_the_description_is_of_all_values_by_size():
+    one = Attribution(
+        features=tuple("abcd"),
+        values=np.array([3.0, -2.0, 4.0, 1.0]),
+        base=1.0,
+        prediction=7.0,
+        data=np.zeros(4),
+        method="exact",
+        n_background=5,
+        n_evaluations=10,
+    )
+    # |4| + |3| of 4 + 3 + 2 + 1
+    assert "together 70% of all pushes" in one.describe(k=2)
+    assert "together 100% of all pushes" in one.describe(k=4)
+
+
+def test_a_row_of_many_has_its_share_of_the_evaluations(six):
+    x, background = six
+    many = shapley.exact_rows(curved, np.stack([x, x + 1, x - 1]), background)
+    assert many.n_evaluations == sum(
+        shapley.exact(curved, row, background).n_evaluations for row in (x, x + 1, x - 1)
+    )
+    assert many[1].n_evaluations == many.n_evaluations // 3
+    assert many[:2].n_evaluations == round(many.n_evaluations * 2 / 3)
+
+
+def test_sixteen_features_are_exact_and_seventeen_are_refused():
+    def product(X):
+        return X[:, 0] * X[:, 15] + X[:, 3]
+
+    found = shapley.exact(product, np.ones(16), np.zeros((1, 16)))
+    want = np.zeros(16)
+    want[[0, 15, 3]] = 0.5, 0.5, 1
+    assert found.values == pytest.approx(want, abs=1e-12)
+    assert found.n_evaluations == 2**16 + 1
+    with pytest.raises(ValueError, match="17 features"):
+        shapley.exact(product, np.ones(17), np.zeros((1, 17)))
