@@ -114,6 +114,11 @@ def fit_strongest(
 
     Row 0 is the explained one.
     """
+    if not sample_weights[1:].any():
+        raise ValueError(
+            "All sample weights but that of the explained row are 0: nothing is near enough; widen the "
+            "kernel."
+        )
     sums = sums_of(Z, y, sample_weights)
     if k is None or k >= Z.shape[1]:
         return replace(fit(Z, y, sample_weights), sums=sums)
@@ -169,6 +174,11 @@ def _finite(p: np.ndarray) -> np.ndarray:
     if not np.isfinite(p).all():
         raise ValueError(
             "predict_proba returned missing or infinite numbers; a line cannot be fitted to them."
+        )
+    if (np.abs(p) > 1e150).any():
+        raise ValueError(
+            "The model returned numbers whose squares are too large to compute; give its output "
+            "another unit."
         )
     return p
 

@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from scipy import sparse
+from torch import nn
 
-from xailab import metrics, models, widgets
+from xailab import checks, lime_tabular, metrics, models, shapley, widgets
 from xailab.metrics import tables
 from xailab.widgets.overlay import ThresholdOverlay
 
@@ -110,3 +113,118 @@ def test_a_network_cannot_be_trained_on_numbers_beyond_its_bits(scale):
     if scale > 1e299:
         with pytest.raises(ValueError, match="column 'b' are too large"):
             net.predict_proba(X.assign(b=X["b"] * scale))
+
+
+# --- what a model returns ------------------------------------------------------------------------
+
+
+class Returns(nn.Module):
+    """A network whose answer is made from the picture by a function."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer, self.unused = answer, nn.Linear(1, 1)
+
+    def forward(self, x):
+        return self.answer(x)
+
+
+ANSWERS = {
+    "dict": (lambda x: {"out": x.mean((2, 3))}, "must return logits of shape"),
+    "maps": (lambda x: x, "must return logits of shape"),
+    "one number": (lambda x: x.mean((1, 2, 3)), "must return logits of shape"),
+    "tuple": (lambda x: (x.mean((2, 3)),), "must return logits of shape"),
+    "one row": (lambda x: x.mean((0, 2, 3))[None], "finite logits for each of"),
+    "NaN": (lambda x: x.mean((2, 3)) * NAN, "NaN or infinite"),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_what_is_no_logits_is_one_sentence_in_every_measure(kind):
+    answer, says = ANSWERS[kind]
+    net, x, heat = Returns(answer), torch.rand(1, 3, 8, 8), np.ones((8, 8))
+    for call in (
+        lambda: metrics.deletion(net, x, heat, 0),
+        lambda: metrics.insertion(net, x, heat, 0, output="logit"),
+        lambda: metrics.average_drop(net, x.repeat(2, 1, 1, 1), np.stack([heat] * 2), [0, 1]),
+    ):
+        with pytest.raises((ValueError, TypeError), match=says) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_fill_or_a_map_with_nan_is_refused():
+    net, x, heat = Returns(lambda x: x.mean((2, 3))), torch.rand(1, 3, 8, 8), np.ones((8, 8))
+    fill = torch.zeros_like(x)
+    fill[0, 0, 0, 0] = NAN
+    for measure in (metrics.deletion, metrics.insertion):
+        with pytest.raises(ValueError, match="fill must not have NaN"):
+            measure(net, x, heat, 0, fill=fill)
+    with pytest.raises(ValueError, match="finite"):
+        metrics.average_drop(net, x, heat[None] * NAN, [0])
+
+
+def test_a_probability_of_zero_drops_by_nothing():
+    net = Returns(lambda x: torch.tensor([[0.0, 2000.0]]).expand(len(x), 2))
+    assert metrics.average_drop(net, torch.rand(1, 3, 4, 4), np.ones((1, 4, 4)), [0]) == [0]
+
+
+# --- arrays that hold no numbers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (sparse.csr_matrix(np.eye(3)), r"is a sparse matrix; pass background.toarray\(\)"),
+        (sparse.coo_array(np.eye(3)), "is a sparse matrix"),
+        ([[1, 2, 3], [1, 2]], "its rows differ in length"),
+        (np.array([[1, 2, 3], [1, 2]], dtype=object), "its rows differ in length"),
+        ([[1, None, pd.NA]], "fill its missing values or drop those rows"),
+        (np.ma.masked_equal([[1.0, 2, 3]], 2), "has masked values"),
+        (pd.DataFrame({"a": pd.date_range("2024", periods=3)}), "turn dates into numbers"),
+        (np.array([[1j, 2, 3]]), "real numbers only"),
+        ([[10**400, 1, 2]], "too large"),
+        ([["a", "b", "c"]], r"own_table.encode\(frame\)"),
+    ],
+)
+def test_each_reason_why_values_are_no_numbers_has_its_own_sentence(values, says):
+    for call in (
+        lambda: shapley.exact(predict, X.iloc[0].to_numpy(), values),
+        lambda: shapley.sampling(predict, X.iloc[0].to_numpy(), values),
+    ):
+        with pytest.raises(ValueError, match=f"background .*{says}|background {says}") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+class Refuses:
+    """An object whose own conversion raises whatever it likes."""
+
+    def __array__(self, *args, **kwargs):
+        raise ZeroDivisionError("mine")
+
+    def __eq__(self, other):
+        raise OSError("mine")
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [10**400, -(10**5000), Refuses(), [Refuses()], (10**400, 1)],
+    ids=["400 digits", "5000 digits", "object", "list", "tuple"],
+)
+def test_no_answer_stops_the_notebook(answer):
+    for key, exercise in checks.EXERCISES.items():
+        given = [answer, lambda *a: answer] if callable(exercise.reference) else [answer]
+        assert all(checks.check(key, one).status == "almost" for one in given), key
+
+
+def test_a_kernel_that_reaches_nothing_is_one_sentence():
+    def proba(rows):
+        return np.column_stack([1 - predict(rows), predict(rows)])
+
+    with pytest.raises(ValueError, match="nothing is near enough; widen the kernel"):
+        lime_tabular.explain(proba, X.iloc[0], X, kernel_width=1e-3, discretise=False)
+    with pytest.raises(ValueError, match="squares are too large"):
+        lime_tabular.explain(lambda rows: np.asarray(rows)[:, 0] * 1e200, X.iloc[0], X, target=None)

@@ -18,7 +18,11 @@ def truncated(value: object) -> str:
     >>> truncated("half")
     "'half'"
     """
-    return " ".join(_repr.repr(value).split())
+    try:
+        return " ".join(_repr.repr(value).split())
+    except Exception:
+        # a repr may fail, as that of a number of many thousand digits does
+        return f"a value of type {type(value).__name__}"
 
 
 def check_int(name: str, value: object, least: int | None = 1, most: int | None = None) -> int:
@@ -49,13 +53,40 @@ def check_array(name: str, values: object) -> np.ndarray:
         raise ValueError(f"{name} lies on {device}; pass {name}.cpu() or a NumPy array.")
     if getattr(values, "requires_grad", False):
         values = values.detach()  # type: ignore[attr-defined]
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{name} is a sparse matrix; pass {name}.toarray().")
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked values; fill them or drop those rows first.")
     try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} must hold numbers only, in rows of one length; own_table.encode(frame) turns "
-            "a table's text into codes."
-        ) from None
+        array = np.asarray(values)
+        if array.dtype.kind in "mMc":
+            raise TypeError("not numbers")
+        return np.asarray(array, dtype=float)
+    except Exception:
+        # of an object of another library, whose conversion may raise anything
+        raise ValueError(f"{name} {_why_no_numbers(values)}") from None
+
+
+def _why_no_numbers(values: object) -> str:
+    """What is wrong with values that make no array of floats, and what to do."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        return "must hold numbers only, in rows of one length; its rows differ in length."
+    except Exception:
+        return "must hold numbers only, as an array, nested lists or a DataFrame of numbers."
+    if array.dtype.kind in "mM":
+        return "must hold numbers only; turn dates into numbers, as (day - day.min()).dt.days does."
+    if array.dtype.kind == "c":
+        return "must hold real numbers only; take .real or the absolute value."
+    items = array.ravel().tolist() if array.dtype == object else []
+    if any(item is None or type(item).__name__ in ("NAType", "NaTType") for item in items):
+        return "must hold numbers only; fill its missing values or drop those rows first."
+    if any(hasattr(item, "__len__") and not isinstance(item, str | bytes) for item in items):
+        return "must hold numbers only, in rows of one length; its rows differ in length."
+    if any(isinstance(item, int | float) and abs(item) > 1e308 for item in items):
+        return "has numbers that are too large for an array of floats."
+    return "must hold numbers only; own_table.encode(frame) turns a table's text into codes."
 
 
 def one_number_per_row(predict: Callable, rows) -> np.ndarray:

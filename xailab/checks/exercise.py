@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.validation import truncated
+
 LEVELS = ("predict", "change", "write", "hunt")
 
 
@@ -64,7 +66,7 @@ def judge(exercise: Exercise, answer: Any) -> tuple[str, str]:
             return "not attempted", exercise.task
         except (Exception, SystemExit) as error:
             # a mistake in an answer must not stop the notebook
-            raised = f"{type(error).__name__}: {error}".rstrip(":. ")
+            raised = f"{type(error).__name__}: {_said(error)}".rstrip(":. ")
             message = f"Your function stopped with {raised}. {exercise.hint}"
             return "almost", message.rstrip(". ") + "."
         changed = changed or not same(mine, case, 0)
@@ -82,6 +84,13 @@ def judge(exercise: Exercise, answer: Any) -> tuple[str, str]:
     return "almost", _what_differs(given, wanted, cases, exercise)
 
 
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def _judge_value(exercise: Exercise, answer: object) -> tuple[str, str]:
     if callable(answer):
         return "almost", "This question asks for a value: call your function and pass its result."
@@ -92,7 +101,7 @@ def _judge_value(exercise: Exercise, answer: object) -> tuple[str, str]:
             return "almost", hint
     if isinstance(exercise.reference, str) and exercise.level == "hunt":
         # a list of the possible answers would give it away
-        return "almost", f"Not {answer!r}. {exercise.hint}"
+        return "almost", f"Not {truncated(answer)}. {exercise.hint}"
     if isinstance(exercise.reference, str):
         words = sorted({exercise.reference, *(str(wrong) for wrong, _ in exercise.mistakes)})
         return "almost", f"Answer with one of these: {', '.join(map(repr, words))}."
@@ -119,7 +128,11 @@ def same(a: Any, b: Any, tolerance: float = 1e-6) -> bool:
         return listed and all(same(p, q, tolerance) for p, q in zip(a, b, strict=True))
     x, y = _numbers(a), _numbers(b)
     if x is None or y is None:
-        return x is y and type(a) is type(b) and bool(a == b)
+        try:
+            return x is y and type(a) is type(b) and bool(a == b)
+        except Exception:
+            # an object that cannot be compared is not the answer
+            return False
     if x.shape != y.shape and not (x.size == y.size == 1):
         return False
     return np.allclose(
@@ -137,7 +150,8 @@ def _numbers(value: object) -> np.ndarray | None:
         elif isinstance(value, tuple | list) and any(_is_tensor(v) for v in value):
             value = [_numbers(v) for v in value]
         return np.asarray(value, dtype=float)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:
+        # the object may come from any library, or be 10**400
         return None
 
 
@@ -169,7 +183,11 @@ def _what_differs(given: list, wanted: list, cases: list[tuple], exercise: Exerc
         results = [
             a if number is None else number for a, (number, _) in zip(given, numbers, strict=True)
         ]
-        if not all(holds(a, *copy.deepcopy(case)) for a, case in zip(results, cases, strict=True)):
+        try:
+            fine = all(holds(a, *copy.deepcopy(c)) for a, c in zip(results, cases, strict=True))
+        except Exception:
+            fine = False
+        if not fine:
             return hint
     if all(b is not None for _, b in numbers):
         mine, theirs = (np.concatenate([n[i].ravel() for n in numbers]) for i in (0, 1))
