@@ -1,8 +1,8 @@
 """The course's data: the Adult table and the annotated photographs.
 
-Files are read from ``data/`` beside the package, or from the folder that the environment variable
-``XAILAB_DATA`` names, and checked against ``data/CHECKSUMS`` before they are used, so that a
-damaged file cannot silently change a result.
+Files are read from ``data/`` beside the package, in an installed wheel from inside it, or from the
+folder that the environment variable ``XAILAB_DATA`` names, and checked against its ``CHECKSUMS`` before
+they are used, so that a damaged file cannot silently change a result.
 """
 
 import difflib
@@ -33,10 +33,20 @@ ADULT_CATEGORICAL = "Workclass, Marital Status, Occupation, Relationship, Race, 
 RELATIONSHIP = ("Not-in-family", "Unmarried", "Other-relative", "Own-child", "Husband", "Wife")
 
 
+# where a wheel puts the clone's folder data
+INSTALLED = Path(__file__).resolve().parent / "files"
+
+
 def data_dir() -> Path:
     """The folder that holds the course's data files."""
-    default = Path(__file__).resolve().parents[2] / "data"
-    return Path(os.environ.get("XAILAB_DATA", default))
+    beside = Path(__file__).resolve().parents[2] / "data"
+    return Path(os.environ.get("XAILAB_DATA", INSTALLED if INSTALLED.is_dir() else beside))
+
+
+def _advice() -> str:
+    if data_dir() == INSTALLED:
+        return "restore it with `pip install --force-reinstall --no-deps xailab`"
+    return "restore it with `git checkout -- data`"
 
 
 def _verified(name: str) -> bytes:
@@ -45,7 +55,7 @@ def _verified(name: str) -> bytes:
     for needed in (path, data_dir() / "CHECKSUMS"):
         if not needed.is_file():
             raise FileNotFoundError(
-                f"{needed} is missing; restore it with `git checkout -- data`, "
+                f"{needed} is missing; {_advice()}, "
                 "or point XAILAB_DATA at the folder that holds the course's data."
             )
     lines = (data_dir() / "CHECKSUMS").read_text().splitlines()
@@ -55,7 +65,7 @@ def _verified(name: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != known.get(name):
         raise ValueError(
             f"{path} is not the file the course was written for (its SHA-256 differs from "
-            "data/CHECKSUMS); restore it with `git checkout -- data`."
+            f"data/CHECKSUMS); {_advice()}."
         )
     return content
 
