@@ -191,13 +191,10 @@ def test_a_complete_report_of_a_table_is_clean_and_each_missing_part_is_named():
 @pytest.mark.parametrize("start", ["", "[", "[1,", "n = ", "threshold ", "1-", "[ "])
 @pytest.mark.parametrize("part", ["1", "1.", "1 ", "1-", "[1", "[ ", "9,"])
 def test_the_linter_reads_a_long_row_of_digits_once(start, part):
-    seconds = []
-    for n in (20_000, 80_000):
-        begin = time.perf_counter()
-        report.lint(start + part * n)
-        seconds.append(time.perf_counter() - begin)
-    # four times the text: about four times the time, and sixteen times if it were quadratic
-    assert seconds[1] < 0.5 or seconds[1] < 9 * seconds[0]
+    begin = time.process_time()
+    report.lint(start + part * 80_000)
+    # a quarter of a second; 80 seconds where it was quadratic
+    assert time.process_time() - begin < 5
 
 
 @pytest.mark.parametrize(

@@ -224,12 +224,8 @@ def test_the_verdict_of_a_comparison_is_holms():
     """A pair whose own p is below 0.05 and whose corrected p is not: the verdict follows the second."""
     rng = np.random.default_rng(0)
     base, noise = rng.normal(size=12), rng.normal(size=(4, 12))
-    scores = {
-        "a": base,
-        "b": base + 0.55 + noise[0] * 0.8,
-        "c": base + noise[1],
-        "d": base + noise[2],
-    }
+    shifted = base + 0.9 + noise[0] * 0.8
+    scores = {"a": base, "b": shifted, "c": base + noise[1], "d": base + noise[2]}
     table = metrics.compare(scores)
     between = (table["p"] < 0.05) & (table["p_holm"] >= 0.05)
     assert between.any()
