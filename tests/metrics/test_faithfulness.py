@@ -145,3 +145,42 @@ def test_the_average_drop_wants_one_map_and_one_target_per_picture(four):
         metrics.average_drop(Sum(), four, np.ones((2, 2, 2)), [0])
     with pytest.raises(ValueError, match="one class index or 1 of them"):
         metrics.average_drop(Sum(), four, np.ones((1, 2, 2)), [0, 1])
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+
+class Counts(torch.nn.Module):
+    """Remembers how many pictures came at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append(len(x))
+        return torch.stack([x.mean((1, 2, 3)), -x.mean((1, 2, 3))], 1)
+
+
+@pytest.mark.parametrize(("side", "most"), [(8, 16), (224, 16), (448, 4), (1000, 1)])
+def test_steps_are_scored_a_few_at_a_time_and_large_pictures_fewer(side, most):
+    net, x = Counts(), torch.rand(1, 3, side, side)
+    maps = {name: np.random.default_rng(0).random((side, side)) for name in "ab"}
+    steps = 30 if side < 448 else 4
+    faithfulness.perturbation_curves(net, x, maps, 0, steps=steps)
+    assert max(net.seen) == most and sum(net.seen) == 2 + 2 * (steps - 1)
+
+
+def test_many_steps_of_many_maps_have_the_scores_of_single_ones():
+    x, rng = torch.rand(1, 3, 12, 10), np.random.default_rng(1)
+    maps = {f"m{i}": rng.random((12, 10)) for i in range(5)}
+    found = faithfulness.perturbation_curves(Counts(), x, maps, 0, steps=17, output="logit")
+    for name, heat in maps.items():
+        alone = metrics.deletion(Counts(), x, heat, 0, steps=17, output="logit")
+        assert found[name].scores == pytest.approx(alone.scores, abs=1e-6)
+
+
+def test_average_drop_looks_at_a_few_pictures_at_a_time():
+    net, x = Counts(), torch.rand(40, 3, 8, 8)
+    metrics.average_drop(net, x, np.ones((40, 8, 8)), [0] * 40)
+    assert max(net.seen) == 16 and sum(net.seen) == 80

@@ -104,7 +104,7 @@ def maps(
     layer : dotted name of the layer; None is the CNN's default layer
     baselines : names out of ``BASELINES``. The random map of a view is seeded by the view's name, so
         it does not depend on the batch.
-    batch_size : how many views go through the network at once
+    batch_size : how many views of 224 x 224 go through the network at once at most
     """
     if any(b not in BASELINES for b in baselines):
         raise ValueError(
@@ -117,9 +117,12 @@ def maps(
         )
     if methods is None:
         methods = cam.methods_for(cnn, layer)
+    # fewer at once where pictures are larger than 224 x 224
+    height, width = views[0].mask.shape
+    at_once = max(1, min(batch_size, 8 * 224 * 224 // (height * width)))
     batches = []
-    for i in range(0, len(views), batch_size):
-        batch = views[i : i + batch_size]
+    for i in range(0, len(views), at_once):
+        batch = views[i : i + at_once]
         x = torch.cat([cnn.preprocess(v.image) for v in batch])
         targets = torch.tensor([v.target for v in batch], device=x.device)
         found = cam.heatmaps(cnn, x, layer, targets, methods) if methods else {}
@@ -131,7 +134,9 @@ def maps(
 
 def _baseline(name, cnn, batch, x, targets) -> np.ndarray:
     if name == "input_gradient":
-        return baselines.input_gradient(cnn.model, x, targets)
+        # the gradient keeps every layer's output, so two pictures need as much as sixteen without it
+        parts = zip(x.split(2), targets.split(2), strict=True)
+        return np.concatenate([baselines.input_gradient(cnn.model, *part) for part in parts])
     if name == "edge_map":
         return np.stack([baselines.edge_map(v.image) for v in batch])
     if name == "centre_blob":

@@ -4,8 +4,9 @@ No annotated mask is needed: these measures ask the network. model: an nn.Module
 logits (B, C), or a CNN. x: (1, 3, H, W) unless said otherwise. heatmap: (H, W).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -71,13 +72,24 @@ def _ranks(heatmap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return ranks.reshape(heatmap.shape)
 
 
-def _score(net: Any, x: torch.Tensor, target: int, output: str) -> np.ndarray:
-    """(B,): the target's probability or logit, in batches of 16."""
-    if len(x) >= 8 and hasattr(net, "fused"):
+def batch_size(x: torch.Tensor) -> int:
+    """How many pictures of this size (..., H, W) go through a network at once: 16 of 224 x 224."""
+    return max(1, min(16, 16 * 224 * 224 // (x.shape[-2] * x.shape[-1])))
+
+
+def _score(
+    net: Any, pictures: Iterator[torch.Tensor], n: int, target: int, output: str
+) -> np.ndarray:
+    """(n,): the target's probability or logit of n pictures (1, C, H, W), a few in memory at a time."""
+    if n >= 8 and hasattr(net, "fused"):
         # the same function in about half the time
         net = net.fused()
+    found = []
     with torch.inference_mode(), evaluation_mode(net):
-        logits = torch.cat([_logits(net, part) for part in x.split(16)]).double()
+        for first in pictures:
+            part = [first, *islice(pictures, batch_size(first) - 1)]
+            found.append(_logits(net, torch.cat(part)))
+    logits = torch.cat(found).double()
     scores = logits.softmax(1) if output == "probability" else logits
     return scores[:, check_int("target", target, 0, scores.shape[1] - 1)].cpu().numpy()
 
@@ -125,19 +137,26 @@ def perturbation_curves(
         raise ValueError(f"output must be 'probability' or 'logit', not {output!r}.")
     start, end = (baseline(x, fill), x) if insert else (x, baseline(x, fill))
     fractions = np.linspace(0, 1, steps + 1)
-    # the number of pixels changed, (steps - 1, 1, 1)
-    counts = np.rint(fractions[1:-1] * x[0, 0].numel()).astype(int)[:, None, None]
-    pictures = [start, end]
-    for heatmap in heatmaps.values():
-        h = check_array("heatmap", heatmap)
+    # the number of pixels changed at each step
+    counts = np.rint(fractions[1:-1] * x[0, 0].numel()).astype(int)
+    arrays = [check_array("heatmap", heatmap) for heatmap in heatmaps.values()]
+    for h in arrays:
         if len(x) != 1 or h.shape != tuple(x.shape[2:]) or not np.isfinite(h).all():
             raise ValueError(
                 "x must have shape (1, C, H, W) and the heat map (H, W), finite; got "
                 f"{tuple(x.shape)} and {h.shape}."
             )
-        changed = torch.from_numpy(_ranks(h, check_random_state(seed)) < counts).to(x.device)
-        pictures.append(torch.where(changed[:, None], end, start))
-    scores = _score(net, torch.cat(pictures), target, output)
+
+    def pictures() -> Iterator[torch.Tensor]:
+        yield start
+        yield end
+        for h in arrays:
+            ranks = torch.from_numpy(_ranks(h, check_random_state(seed))).to(x.device)
+            for count in counts:
+                yield torch.where(ranks < int(count), end, start)
+
+    n = 2 + len(arrays) * len(counts)
+    scores = _score(net, pictures(), n, target, output)
     name = fill if isinstance(fill, str) else "given"
     between = scores[2:].reshape(len(heatmaps), -1)
     return {
@@ -224,9 +243,10 @@ def average_drop(
             f"{tuple(x.shape)} and {tuple(h.shape)}."
         )
     with torch.inference_mode(), evaluation_mode(net):
-        logits = _logits(net, x)
+        parts = list(zip(x.split(batch_size(x)), h[:, None].split(batch_size(x)), strict=True))
+        logits = torch.cat([_logits(net, picture) for picture, _ in parts])
         chosen = class_indices(target, logits)[:, None]
-        logits_seen = _logits(net, x * h[:, None])
+        logits_seen = torch.cat([_logits(net, picture * heat) for picture, heat in parts])
         whole, part = (v.double().softmax(1).gather(1, chosen)[:, 0] for v in (logits, logits_seen))
     # a probability can be so small that it is stored as 0; then nothing can be lost
     return ((whole - part).clamp(min=0) / whole.clamp(min=1e-300)).cpu().numpy()
