@@ -9,7 +9,7 @@ BROWSER := $(if $(CI),$(shell command -v chromium || command -v google-chrome))
 
 .DEFAULT_GOAL := help
 .PHONY: help course lab pages site slides editions apps offline test test-unit test-notebooks test-blank \
-	test-browser test-versions bench bench-widgets mutation audit lint format refresh clean
+	test-networks test-browser test-versions bench bench-widgets mutation audit lint format refresh clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -63,8 +63,9 @@ lint: $(STAMP)  ## style and types
 
 # Tests of one file share what they make, so a file stays with one worker.
 BY_FILE = -n 2 --dist loadfile --no-loadscope-reorder -rs
+NETWORKS = tests/course/test_other_networks.py
 test-unit: $(STAMP) $(if $(BROWSER),$(VENV)/.installed-browser $(VENV)/.installed-site)
-	$(RUN) -m pytest -q tests $(if $(BROWSER),,--ignore tests/browser) $(BY_FILE)
+	$(RUN) -m pytest -q tests --ignore $(NETWORKS) $(if $(BROWSER),,--ignore tests/browser) $(BY_FILE)
 
 # The longest notebooks begin, so that both workers end together.
 LONGEST = $(foreach n,07 10 06 11 04 13 03,$(wildcard notebooks/$(n)_*.ipynb))
@@ -79,6 +80,9 @@ test-blank: $(STAMP)  ## the student edition runs with its blanks empty
 	$(RUN) -m xailab.course editions --only student --out build/gate
 	$(RUN) -m pytest -q $(ALL:notebooks/%=build/gate/student/%) $(NBVAL)
 
+test-networks: $(STAMP)  ## notebooks 04 to 07 with ResNet50 and VGG16 of random weights
+	$(RUN) -m pytest -q $(NETWORKS) -n 2
+
 test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser
 	command -v chromium || command -v google-chrome || $(VENV)/bin/python -m playwright install chromium
 	$(RUN) -m pytest -q tests/browser $(BY_FILE)
@@ -87,7 +91,7 @@ test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and
 BOUND ?= lowest
 test-versions: build/venv-$(BOUND)/.installed  ## the unit tests with the lowest versions that are allowed
 	OMP_NUM_THREADS=1 XAILAB_PROGRESS=off PYTHONPATH="$(CURDIR)" build/venv-$(BOUND)/bin/python \
-		-m pytest -q tests --ignore tests/browser $(BY_FILE)
+		-m pytest -q tests --ignore $(NETWORKS) --ignore tests/browser $(BY_FILE)
 
 mutation: $(STAMP)  ## break the formulas one at a time; do the tests notice?
 	$(RUN) tests/support/mutations.py

@@ -185,9 +185,46 @@ def test_networks_without_weights_are_named_with_the_way_to_load_them(coffee, mo
     box = image_widgets.network_explorer(coffee)
     assert list(box.controls["network"].options) == ["efficientnet_lite0"]
     note = box.children[1].value
-    assert (
-        "Not on this computer: vgg16, resnet50; " in note and "weights='path/to/file.pth'" in note
-    )
+    assert "Not on this computer: vgg16, resnet50; " in note and "'path/to/file.pth'}" in note
+
+
+def test_a_weights_file_adds_its_network_to_the_list(coffee, tmp_path):
+    from torchvision.models import resnet50
+
+    path = tmp_path / "weights.pth"
+    torch.save(resnet50(weights=None).state_dict(), path)
+    box = image_widgets.network_explorer(coffee, weights={"resnet50": path})
+    names = list(box.controls["network"].options)
+    assert names == [n for n, here in models.cnn_names().items() if here and n != "resnet50"] + [
+        "resnet50"
+    ]
+    assert "resnet50" not in box.children[1].value and "vgg16" in box.children[1].value
+    box.controls["network"].value = "resnet50"
+    assert box.controls["layer"].value == "layer4" and "2048 maps of 7 x 7" in box.readout.value
+
+
+def test_networks_in_memory_need_no_function(cnn, coffee):
+    box = image_widgets.network_explorer(coffee, {"as it is": cnn, "made": lambda: cnn})
+    said = box.readout.value
+    box.controls["network"].value = "made"
+    assert box.readout.value == said and "espresso" in said
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        (
+            {"vgg61": "a.pth"},
+            ValueError,
+            "weights must map names out of efficientnet_lite0, .*vgg61",
+        ),
+        ({"vgg16": "no/such.pth"}, FileNotFoundError, "There is no weights file no/such.pth"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_named(coffee, weights, error, message):
+    with pytest.raises(error, match=message):
+        box = image_widgets.network_explorer(coffee, weights=weights)
+        box.controls["network"].value = "vgg16"
 
 
 def test_every_panel_is_tested():

@@ -4,8 +4,9 @@ Each has controls, readout and text, as all panels of ``widgets``.
 """
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from pathlib import Path
 
 import ipywidgets as ipw
 import numpy as np
@@ -69,24 +70,37 @@ def cam_explorer(
 
 
 def network_explorer(
-    image: np.ndarray, networks: dict[str, Callable[[], models.CNN]] | None = None
+    image: np.ndarray,
+    networks: Mapping[str, models.CNN | Callable[[], models.CNN]] | None = None,
+    *,
+    weights: Mapping[str, str | Path] | None = None,
 ) -> ipw.VBox:
     """``cam_explorer`` with a list of networks above it.
 
-    networks: name -> function that makes the CNN, called when it is chosen; None lists those of
-    ``models.cnn_names()`` whose weights are on this computer. A note names the others, or says why a
-    network could not be loaded. controls: network and those of the explorer, whose readout it has.
+    networks: name -> CNN, or a function that makes it and is called when it is chosen; None lists
+    those of ``models.cnn_names()`` whose weights are on this computer. weights: name -> the path of
+    a weights file, for more of them: ``weights={"vgg16": "vgg16.pth"}``. A note names the others, or
+    says why a network could not be loaded. controls: network and those of the explorer, whose
+    readout it has.
     """
-    absent = [] if networks else [name for name, here in models.cnn_names().items() if not here]
+    known, weights = models.cnn_names(), dict(weights or {})
+    if unknown := [name for name in weights if name not in known]:
+        raise ValueError(
+            f"weights must map names out of {', '.join(known)} to files, not {truncated(unknown[0])}."
+        )
+    absent = []
     if networks is None:
-        networks = {
-            n: partial(models.load_cnn, n) for n, here in models.cnn_names().items() if here
-        }
+        networks = {name: partial(models.load_cnn, name) for name, here in known.items() if here}
+        absent = [name for name, here in known.items() if not here and name not in weights]
+    networks = {
+        **networks,
+        **{name: partial(models.load_cnn, name, path) for name, path in weights.items()},
+    }
     if not networks:
-        raise ValueError("networks must name at least one network: {name: function that makes it}.")
+        raise ValueError("networks must name at least one network: {name: CNN}.")
     listed = (
         f"Not on this computer: {', '.join(absent)}; "
-        "<code>load_cnn(name, weights='path/to/file.pth')</code> reads a state dict that you have."
+        "<code>weights={name: 'path/to/file.pth'}</code> adds one whose state dict you have."
         if absent
         else ""
     )
@@ -95,7 +109,8 @@ def network_explorer(
     def show(_change=None) -> None:
         box.add_class("xailab-busy")
         try:
-            explorer = cam_explorer(networks[choice.value](), image)
+            chosen = networks[choice.value]
+            explorer = cam_explorer(chosen() if callable(chosen) else chosen, image)
         except Exception as error:
             note.value = html.escape(sentence(error))
             raise
