@@ -135,6 +135,86 @@ def test_the_shortcut_is_not_taken_where_a_second_path_leads_to_the_scores():
     torch.testing.assert_close(got[:, some], expected)
 
 
+class Gated(nn.Module):
+    """The maps, a gate of linear layers on their pooled values, and a head; ``join`` is the gate's code."""
+
+    def __init__(self, join):
+        super().__init__()
+        self.conv, self.join = nn.Conv2d(3, 4, 3, padding=1), join
+        self.squeeze, self.excite, self.head = nn.Linear(4, 2), nn.Linear(2, 4), nn.Linear(4, 5)
+
+    def gate(self, pooled):
+        return self.excite(self.squeeze(input=pooled).relu()).sigmoid()
+
+    def forward(self, x):
+        return self.head(self.join(self, self.conv(x)).mean((2, 3)))
+
+
+def viewed(net, maps):
+    b, c, _, _ = maps.shape
+    return maps * net.gate(maps.mean((2, 3))).view(b, c, 1, 1)
+
+
+def expanded(net, maps):
+    return maps * net.gate(maps.mean((2, 3)))[:, :, None, None].expand_as(maps)
+
+
+def multiplied(net, maps):
+    return torch.einsum("bkhw,bk->bkhw", maps, net.gate(maps.mean((2, 3))))
+
+
+def of_two_poolings(net, maps):
+    both = net.gate(maps.mean((2, 3))) + net.gate(maps.amax((2, 3)))
+    return maps * both[:, :, None, None]
+
+
+def in_groups(net, maps):
+    b = len(maps)
+    halves = maps.flatten(2).unflatten(2, (2, -1)).mean(3).transpose(1, 2).reshape(2 * b, 4)
+    return maps * net.gate(halves).view(b, 2, 4).mean(1).view(b, 4, 1, 1)
+
+
+GATES = [viewed, expanded, multiplied, of_two_poolings, in_groups]
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_a_gate_of_linear_layers_before_the_head_is_run_as_it_is(gate):
+    torch.manual_seed(0)
+    model, x = Gated(gate).double().eval(), torch.randn(2, 3, 6, 6, dtype=torch.float64)
+    some, expected = brute_force(model, x, "conv", [2, 4])
+    rec = recorded(model, x, "conv")
+    assert ablation.linear_entry(rec) is None
+    torch.testing.assert_close(
+        ablation.ablated_scores(rec, [2, 4])[:, some], expected, rtol=0, atol=1e-12
+    )
+    maps = cam.heatmaps(model, x, "conv", [2, 4])
+    weights = cam.ablation_weights(model(x).detach()[[0, 1], [2, 4]], expected)
+    by_hand = cam.normalise(cam.upsample(cam.ablation_cam(rec.activations, weights), 6))
+    torch.testing.assert_close(torch.from_numpy(maps["ablation_cam"]), by_hand.float())
+
+
+class Viewed(nn.Module):
+    """VGG's plan, but what follows the first linear layer reads the batch's size."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.entry = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(64, 6)
+        self.head = nn.Linear(3, 5)
+
+    def forward(self, x):
+        batch = x.size(0)
+        hidden = self.entry(self.conv(x).relu().view(batch, -1)).relu()
+        return self.head(hidden.view(batch, 2, -1).mean(1))
+
+
+def test_the_shortcut_holds_where_later_layers_read_the_size_of_the_batch():
+    model, x = Viewed().double().eval(), torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    some, expected = brute_force(model, x, "conv", [1, 3])
+    rec = recorded(model, x, "conv")
+    short = torch.stack([ablation.linear_entry(rec, row)[some, c] for row, c in enumerate([1, 3])])
+    torch.testing.assert_close(short, expected, rtol=0, atol=1e-12)
+
+
 def test_the_shortcut_and_the_tail_agree_on_a_vgg_and_leave_the_record_unchanged(monkeypatch):
     model, x = SmallVGG().eval(), torch.randn(2, 3, 32, 32)
     rec = recorded(model, x, "features.3")

@@ -104,20 +104,28 @@ def linear_entry(rec: Record, row: int = 0) -> torch.Tensor | None:
         return None
     K = A.shape[1]
     kept = _channel_sets(K).to(A)
-    linear, entry, z, scores = _first_linear(rec, A * kept[:, :, None, None], row)
-    if linear is None or entry.ndim != 2 or entry.shape[1] % K:
+    # Always as many rows of A as of z: the network may read the batch's size anywhere.
+    same = A.expand(len(kept), -1, -1, -1)
+    linear, entry, z, scores = _first_linear(rec, same * kept[:, :, None, None], row)
+    if linear is None or entry.ndim != 2 or len(entry) != len(kept) or entry.shape[1] % K:
         return None
     blocks = entry.unflatten(1, (K, -1))
     a, c = blocks[0], blocks[1]
     if not _close(blocks, torch.where(kept[:, :, None] > 0, a, c), 1e-5):
         return None
-    if not _close(rec.tail(A, row, answers={linear: z}), scores, 1e-5):
+    if not _close(rec.tail(same, row, answers={linear: z}), scores, 1e-5):
         return None
     weight = linear.weight.detach().unflatten(1, (K, -1))
     outputs = torch.stack([torch.mv(weight[:, k], a[k] - c[k]) for k in range(K)])
     # In place, like copy=False: K rows of a wide layer take much memory.
     outputs.neg_().add_(z[:1])
-    return rec.tail(A.clone(), row, answers={linear: outputs}, copy=False)
+    at_once = max(1, 4 * BUFFER // (A.numel() * A.element_size()))
+    return torch.cat(
+        [
+            rec.tail(A.repeat(len(some), 1, 1, 1), row, answers={linear: some}, copy=False)
+            for some in outputs.split(at_once)
+        ]
+    )
 
 
 def _channel_sets(n: int) -> torch.Tensor:
@@ -130,14 +138,16 @@ def _first_linear(rec: Record, edited: torch.Tensor, row: int) -> tuple:
     """The first linear layer that runs in the tail, its input, its output, and the tail's output."""
     calls: list[tuple] = []
 
-    def note(linear: nn.Linear, args: tuple, output: torch.Tensor) -> None:
-        # The tail's own test run has another number of rows.
-        if not calls and len(output) == len(edited):
-            calls.append((linear, args[0].clone(), output.clone()))
+    def note(linear: nn.Linear, args: tuple, kwargs: dict, output: torch.Tensor) -> None:
+        if not calls:
+            entry = args[0] if args else kwargs["input"]
+            calls.append((linear, entry.clone(), output.clone()))
 
+    # The first replay of a record runs more than once, to find out how the tape can be used.
+    rec.tail(edited[:1], row)
     with ExitStack() as stack:
         for linear in {m for m in rec.model.modules() if isinstance(m, nn.Linear)}:
-            stack.callback(linear.register_forward_hook(note).remove)
+            stack.callback(linear.register_forward_hook(note, with_kwargs=True).remove)
         scores = rec.tail(edited, row)
     return *(calls[0] if calls else (None, None, None)), scores
 
