@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils._pytree import tree_map
 
 from .._utils.tensors import evaluation_mode, network
+from .._utils.validation import truncated
 from .tape import Tape
 
 
@@ -23,6 +24,11 @@ def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
 def _find(model: nn.Module, layer: nn.Module | str) -> tuple[list[str], nn.Module, set[nn.Module]]:
     """Every dotted name of the layer (a shared module has several), the layer, and all modules."""
     modules = dict(model.named_modules(remove_duplicate=False))
+    if not isinstance(layer, nn.Module | str):
+        raise TypeError(
+            "layer must be one module of the model or its dotted name, such as 'layer4', not "
+            f"{truncated(layer)}; for several layers call once per layer."
+        )
     if not isinstance(layer, nn.Module):
         if layer not in modules or layer == "":
             near = difflib.get_close_matches(str(layer), [n for n in modules if n], n=3, cutoff=0.0)

@@ -43,7 +43,7 @@ def cam_explorer(
     p = cnn.predict_proba([view])[0]
     best = np.argsort(-p, kind="stable")[: check_int("classes", classes)].tolist()
     shapes, known = cnn.layers, {}
-    if layer is not None and layer not in shapes:
+    if layer is not None and not (isinstance(layer, str) and layer in shapes):
         raise ValueError(f"layer must be one of {', '.join(shapes)}, not {truncated(layer)}.")
 
     def draw(method: str, layer: str, target: int, colours: str):
