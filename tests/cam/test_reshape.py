@@ -6,7 +6,7 @@ import torch
 from support.leftovers import hooks
 from support.networks import network
 
-from xailab import cam
+from xailab import cam, models
 from xailab.hooks import find_layer
 
 
@@ -91,3 +91,115 @@ def test_a_layer_without_maps_is_refused_with_what_to_pass(name, layer, reshape,
     with pytest.raises(ValueError, match=message):
         cam.heatmaps(model, torch.randn(1, 3, 32, 32), layer, 0, ["grad_cam"], reshape=reshape)
     assert hooks(model) == 0
+
+
+# --- which axes are which, for pictures that are not square ----------------------------------------
+
+
+SIZES = [(32, 48), (64, 32), (32, 32), (32, 64)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("layer", ["features.0", "features.1.1", "features.3.0.norm1", "norm"])
+def test_channels_last_are_never_taken_for_maps(size, layer):
+    # of 32 x 32 pixels features.1.1 makes (1, 8, 8, 8), of 32 x 64 (1, 8, 16, 8): sizes say nothing
+    model, x = network("swin"), torch.randn(2, 3, *size)
+    with pytest.raises(ValueError, match=r"pass reshape=cam\.from_channels_last"):
+        cam.heatmaps(model, x, layer, 1, ["grad_cam"])
+    A = []
+    handle = find_layer(model, layer).register_forward_hook(lambda m, i, o: A.append(o))
+    logits = model(x)
+    handle.remove()
+    (g,) = torch.autograd.grad(logits[:, 1].sum(), A[0])
+    expected = cam.hires_cam(A[0].detach().permute(0, 3, 1, 2), g.permute(0, 3, 1, 2))
+    expected = cam.normalise(cam.upsample(expected, size)).numpy()
+    found = cam.heatmaps(model, x, layer, 1, ["hires_cam"], reshape=cam.from_channels_last)
+    np.testing.assert_allclose(found["hires_cam"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (32, 64), (64, 32), (48, 32)], ids=str)
+@pytest.mark.parametrize("name", ["convnext", "resnet18", "vgg"])
+def test_maps_are_never_taken_for_channels_last(name, size):
+    # of 32 x 32 pixels ConvNeXt's first stage makes (1, 8, 8, 8)
+    model, x = network(name), torch.randn(1, 3, *size)
+    layer = {"convnext": "features.1", "resnet18": "layer2", "vgg": "features.5"}[name]
+    assert cam.heatmaps(model, x, layer, 1, ["hires_cam"])["hires_cam"].shape == (1, *size)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(8, (64, 64)), (16, (32, 64)), (6, (64, 64))])
+def test_a_network_for_one_size_only_is_judged_by_proportions(channels, size):
+    h, w = size[0] // 8, size[1] // 8
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, channels, 8, 8),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(channels * h * w, 4),
+    ).eval()
+    assert cam.heatmaps(model, torch.randn(1, 3, *size), "1", 1)["grad_cam"].shape == (1, *size)
+
+
+class Patches(torch.nn.Module):
+    """A transformer without position embedding: pictures of any size, patches of 16 x 16."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch = torch.nn.Conv2d(3, 8, 16, 16)
+        self.block = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.norm, self.head = torch.nn.LayerNorm(8), torch.nn.Linear(8, 5)
+
+    def forward(self, x):
+        tokens = self.patch(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], 1)
+        return self.head(self.norm(self.block(tokens))[:, 0])
+
+
+def test_tokens_of_a_picture_that_is_not_square_are_no_square():
+    model = Patches().eval()
+    x = torch.randn(1, 3, 64, 144)
+    # 4 x 9 patches are 36 tokens, which would also be 6 x 6
+    with pytest.raises(ValueError, match="the picture of 64 x 144 pixels is not square; pass your"):
+        cam.heatmaps(model, x, "block", 1, reshape=cam.from_tokens())
+    found = cam.heatmaps(
+        model,
+        x,
+        "block",
+        1,
+        ["hires_cam"],
+        reshape=lambda t: t[:, 1:].unflatten(1, (4, 9)).permute(0, 3, 1, 2),
+    )
+    assert found["hires_cam"].shape == (1, 64, 144)
+    square = torch.randn(1, 3, 96, 96)
+    assert cam.heatmaps(model, square, "block", 1, reshape=cam.from_tokens())
+
+
+# --- the layer that is taken by default --------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [lambda: network("vit"), lambda: Patches().eval()])
+def test_without_a_layer_the_patch_embedding_is_not_explained(make):
+    model, x = make(), torch.randn(1, 3, 32, 32)
+    with pytest.raises(
+        ValueError, match=r"The last maps of this .* come before its tokens"
+    ) as said:
+        cam.heatmaps(model, x)
+    first = "patch" if isinstance(model, Patches) else "conv_proj"
+    assert f"name {first!r} if you want its maps" in str(said.value)
+    assert cam.heatmaps(model, x, first)["grad_cam"].shape == (1, 32, 32)
+    with pytest.raises(ValueError, match="come before its tokens"):
+        models.own_cnn(model, "abcde", input_size=32)
+    assert models.own_cnn(model, "abcde", input_size=32, default_layer=first).layers
+    assert not hooks(model)
+
+
+def test_without_a_layer_a_swin_is_explained_where_its_maps_are_maps():
+    model, x = network("swin"), torch.randn(1, 3, 32, 48)
+    named = cam.heatmaps(model, x, "permute", 1)
+    for name, h in cam.heatmaps(model, x, target=1).items():
+        assert np.array_equal(h, named[name])
+    layers = models.own_cnn(model, "abcde", input_size=64).layers
+    assert layers["permute"] == (16, 8, 8) and "features.3" not in layers
+
+
+def test_a_linear_layer_on_vectors_is_no_sign_of_tokens():
+    for name in ("convnext", "vgg", "resnet18", "unet"):
+        assert cam.heatmaps(network(name), torch.randn(1, 3, 32, 32))["layer_cam"].any()

@@ -294,7 +294,7 @@ CASES = {
     "own_cnn: no maps": (
         lambda r: models.own_cnn(r.flat, "abc", input_size=4),
         V,
-        "No layer of the model returns maps",
+        "No part of this Sequential returns maps",
     ),
     "own_cnn: unknown layer": (
         lambda r: models.own_cnn(r.net, "abc", input_size=32, default_layer="conv"),

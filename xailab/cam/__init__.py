@@ -18,7 +18,7 @@ from .._utils.tensors import (
     picture_batch,
 )
 from .._utils.validation import truncated
-from ..hooks import Record, record, spatial_layers
+from ..hooks import Record, last_layer, record
 from .ablation import ablated_scores, gap_linear_head, precise
 from .formulas import (
     ablation_cam,
@@ -32,7 +32,7 @@ from .formulas import (
     normalise,
     upsample,
 )
-from .reshape import as_maps, from_channels_last, from_tokens
+from .reshape import as_maps, channels_last, from_channels_last, from_tokens
 
 METHODS = {
     "cam": cam,
@@ -96,12 +96,17 @@ def heatmaps(
     picture_batch(x, net)
     with evaluation_mode(net):
         if layer is None:
-            layer = getattr(model, "default_layer", None) or _last_layer(net, x)
+            layer = getattr(model, "default_layer", None) or last_layer(net, x)
         with record(net, layer, tape="ablation_cam" in methods) as rec:
             logits = net(x)
             if not callable(target):
                 target = class_indices(target, logits)
             maps = _raw_maps(rec, x, logits, target, methods, reshape)
+        if reshape is None and channels_last(net, layer, rec.activations.shape, x):
+            raise ValueError(
+                f"The layer returns shape {tuple(rec.activations.shape)}, which looks like (B, h, w, K); "
+                "pass reshape=cam.from_channels_last."
+            )
     large = {name: upsample(m, (x.shape[2], x.shape[3])) for name, m in maps.items()}
     return {name: (m if raw else normalise(m)).cpu().numpy() for name, m in large.items()}
 
@@ -127,16 +132,6 @@ def methods_for(cnn, layer: nn.Module | str | None = None) -> tuple[str, ...]:
         except ValueError:
             return tuple(m for m in METHODS if m != "cam")
     return tuple(METHODS)
-
-
-def _last_layer(net: nn.Module, x: torch.Tensor) -> str:
-    layers = list(spatial_layers(net, x))
-    if not layers:
-        raise ValueError(
-            f"No part of this {type(net).__name__} returns maps (B, K, h, w) with h, w > 1; "
-            "pass layer and, for tokens, reshape=cam.from_tokens()."
-        )
-    return layers[-1]
 
 
 def _raw_maps(

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 import torch
+from torch import nn
+
+from ..hooks import find_layer, fits
 
 
 def from_tokens(extra: int = 1) -> Callable[[torch.Tensor], torch.Tensor]:
     """The ``reshape`` of a vision transformer: (B, extra + n * n, K) tokens -> (B, K, n, n) maps.
 
-    extra: how many tokens stand before those of the image patches (the class token: 1).
+    For a square picture. extra: how many tokens stand before those of the image patches (the class
+    token: 1).
     """
 
     def reshape(tokens: torch.Tensor) -> torch.Tensor:
@@ -20,6 +24,7 @@ def from_tokens(extra: int = 1) -> Callable[[torch.Tensor], torch.Tensor]:
             )
         return tokens[:, extra:].unflatten(1, (n, n)).permute(0, 3, 1, 2)
 
+    reshape.square = True  # type: ignore[attr-defined]
     return reshape
 
 
@@ -33,6 +38,29 @@ def from_channels_last(A: torch.Tensor) -> torch.Tensor:
     return A.permute(0, 3, 1, 2)
 
 
+def channels_last(net: nn.Module, layer: nn.Module | str, shape: torch.Size, x) -> bool:
+    """Whether the layer's output of this shape for x is (B, h, w, K), and not (B, K, h, w).
+
+    Where the picture's proportions allow it, its upper half goes through the network: the axis that
+    shrinks is the height.
+    """
+    if not fits(x, shape[1], shape[2]):
+        return False
+    seen = []
+    hook = find_layer(net, layer).register_forward_hook(lambda m, i, out: seen.append(out.shape))
+    try:
+        with torch.no_grad():
+            net(x[:1, :, : x.shape[2] // 2])
+    except Exception:
+        # A network for pictures of one size may raise anything.
+        seen = [shape]
+    finally:
+        hook.remove()
+    if seen[0][1:] == shape[1:]:
+        return not fits(x, shape[2], shape[3])
+    return seen[0][1] < shape[1]
+
+
 def as_maps(output: torch.Tensor, reshape: Callable | None, x: torch.Tensor) -> torch.Tensor:
     """The layer's output for the input x as maps, or one sentence that says why it has none."""
     shape = tuple(output.shape)
@@ -42,18 +70,18 @@ def as_maps(output: torch.Tensor, reshape: Callable | None, x: torch.Tensor) -> 
                 f"The layer returns shape {shape}, not maps (B, K, h, w); choose a convolutional "
                 "layer (see CNN.layers) or, for tokens, pass reshape=cam.from_tokens()."
             )
-        square_input = x.shape[2] == x.shape[3]
-        if square_input and shape[1] == shape[2] != shape[3]:
-            raise ValueError(
-                f"The layer returns shape {shape}, which looks like (B, h, w, K); "
-                "pass reshape=cam.from_channels_last."
-            )
         return output
     maps = reshape(output)
     if maps.ndim != 4 or len(maps) != len(output):
         raise ValueError(
             f"reshape must return maps (B, K, h, w), not {tuple(maps.shape)} for the layer's "
             f"output {shape}."
+        )
+    if getattr(reshape, "square", False) and not fits(x, *maps.shape[2:]):
+        raise ValueError(
+            f"The tokens are {len(maps[0, 0])}^2, but the picture of {x.shape[2]} x {x.shape[3]} "
+            "pixels is not square; pass your own reshape, lambda t: t[:, 1:].unflatten(1, (h, w))"
+            ".permute(0, 3, 1, 2), with the h x w patches."
         )
     if maps.untyped_storage().data_ptr() != output.untyped_storage().data_ptr():
         raise ValueError(

@@ -206,20 +206,74 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
 def spatial_layers(model: nn.Module, x: torch.Tensor) -> dict[str, tuple[int, int, int]]:
     """Layers that return (B, K, h, w) maps with h, w > 1, in the order they run: name -> (K, h, w).
 
-    x: an input of the model. Names have at most one dot ("layer4.2").
+    x: an input of the model. Names have at most one dot ("layer4.2"). Not among them: outputs
+    (B, h, w, K), known by the picture's proportions.
     """
+    return _walk(model, x)[0]
+
+
+def last_layer(model: nn.Module, x: torch.Tensor) -> str:
+    """The last of ``spatial_layers``; a ValueError where the network goes on with tokens after it."""
+    layers, tokens = _walk(model, x)
+    if not layers:
+        raise ValueError(
+            f"No part of this {type(model).__name__} returns maps (B, K, h, w) with h, w > 1; "
+            "pass layer and, for tokens, reshape=cam.from_tokens()."
+        )
+    last = list(layers)[-1]
+    if tokens:
+        raise ValueError(
+            f"The last maps of this {type(model).__name__}, those of {last!r}, come before its tokens "
+            f"(those of {tokens!r} among them); name a layer, with reshape=cam.from_tokens() or "
+            f"cam.from_channels_last in heatmaps, or name {last!r} if you want its maps."
+        )
+    return last
+
+
+def fits(x: torch.Tensor, height: int, width: int) -> bool:
+    """Whether a grid of this size has the proportions of the pictures x, up to one cell."""
+    H, W = x.shape[2:]
+    return abs(height * W - width * H) <= max(H, W)
+
+
+def _walk(model: nn.Module, x: torch.Tensor) -> tuple[dict[str, tuple[int, int, int]], str]:
+    """``spatial_layers``, and the last module that returned tokens after the last of them, or ""."""
     found: dict[str, tuple[int, int, int]] = {}
+    tokens = ""
+
+    def note(name: str, module: nn.Module, output: object) -> None:
+        nonlocal tokens
+        if _returns_tokens(module, output):
+            tokens = name
+        elif torch.is_tensor(output) and output.ndim == 4 and min(output.shape[2:]) > 1:
+            k, h, w = output.shape[1:]
+            if name and name.count(".") < 2 and (fits(x, h, w) or not fits(x, k, h)):
+                found[name], tokens = (k, h, w), ""
+
     with ExitStack() as stack:
         for name, module in model.named_modules():
-            if name and name.count(".") < 2:
 
-                def note(_module, _inputs, output, name=name):
-                    if torch.is_tensor(output) and output.ndim == 4 and min(output.shape[2:]) > 1:
-                        k, h, w = output.shape[1:]
-                        found[name] = (k, h, w)
+            def hook(module, _inputs, output, name=name):
+                note(name, module, output)
 
-                stack.callback(module.register_forward_hook(note).remove)
+            stack.callback(module.register_forward_hook(hook).remove)
         stack.enter_context(torch.no_grad())
         stack.enter_context(evaluation_mode(model))
         model(x)
-    return found
+    return found, tokens
+
+
+def _returns_tokens(module: nn.Module, output: object) -> bool:
+    """Whether a module that works on the last axis returned vectors (B, ..., K) of several places."""
+    if isinstance(module, nn.LayerNorm):
+        size = module.normalized_shape[-1]
+    elif isinstance(module, nn.Linear):
+        size = module.out_features
+    else:
+        return False
+    return (
+        torch.is_tensor(output)
+        and output.ndim > 2
+        and output.shape[-1] == size
+        and output[0, ..., 0].numel() > 1
+    )

@@ -13,7 +13,7 @@ from torch import nn
 from .._utils.tensors import network
 from .._utils.validation import check_array, check_int, check_mask, truncated
 from ..data.images import as_rgb, is_one_image
-from ..hooks import find_layer, spatial_layers
+from ..hooks import find_layer, last_layer, spatial_layers
 
 # Images that go through the network at once.
 BATCH = 16
@@ -174,12 +174,7 @@ def own_cnn(
     x = torch.zeros(1, 3, input_size, input_size, device=_device(model))
     _check_logits(model.eval(), x, len(categories))
     if default_layer is None:
-        layers = list(spatial_layers(model, x))
-        if not layers:
-            raise ValueError(
-                "No layer of the model returns maps (B, K, h, w), so no CAM can be drawn."
-            )
-        default_layer = layers[-1]
+        default_layer = last_layer(model, x)
     find_layer(model, default_layer)
     return CNN(
         name=name or type(model).__name__,
