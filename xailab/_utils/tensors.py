@@ -1,6 +1,7 @@
 """Checks of networks, inputs and class indices, made once at the public entry."""
 
 import operator
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -8,9 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from .threads import alone
 from .validation import truncated
 
 Target = int | Sequence[int] | np.ndarray | torch.Tensor | None
+MADE_FOR_INFERENCE = (
+    "The model's weights were made under torch.inference_mode(), so no gradient can ever pass "
+    "through them; make or load the model outside of it."
+)
 Score = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -22,20 +28,22 @@ def network(model: object) -> nn.Module:
             "model must be a torch.nn.Module, or a CNN as load_cnn() makes it, not "
             f"{truncated(model)}."
         )
-    return net
+    # torch.compile keeps the network that it was given.
+    return getattr(net, "_orig_mod", net)
 
 
 @contextmanager
 def evaluation_mode(net: nn.Module) -> Iterator[None]:
-    """The network in eval mode; on leaving, every module gets its own mode back."""
-    training = [module for module in net.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
+    """The network in eval mode, for one thread at a time; on leaving, every module gets its mode back."""
+    with alone(net):
+        training = [module for module in net.modules() if module.training]
         for module in training:
-            module.training = True
+            module.training = False
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True
 
 
 def picture_batch(x: object, net: nn.Module) -> torch.Tensor:
@@ -75,6 +83,51 @@ def check_logits(output: object) -> torch.Tensor:
             "that returns them alone."
         )
     return output
+
+
+def check_no_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """The logits (B, C), if they are not a softmax's probabilities; its logarithm gets a warning."""
+    values = logits.detach().double()
+    tolerance = 1e-4 if logits.dtype in (torch.float32, torch.float64) else 0.02
+    if values.shape[1] < 2:
+        return logits
+    if values.min() >= 0 and (values.sum(1) - 1).abs().max() <= tolerance:
+        raise ValueError(
+            "The model returns probabilities, which add up to 1, and logits are explained: where its "
+            "last softmax is a module, put torch.nn.Identity() in its place, otherwise wrap the part "
+            "before it in a module of your own; target=lambda p: p[:, 0] explains a probability."
+        )
+    if values.max() <= 0 and values.logsumexp(1).abs().max() <= tolerance:
+        warnings.warn(
+            "The model returns the logarithms of probabilities, and they are explained: such a score "
+            "also falls where another class rises; put torch.nn.Identity() in the place of its last "
+            "log_softmax to explain logits.",
+            stacklevel=3,
+        )
+    return logits
+
+
+def gradient(scores: torch.Tensor, of: torch.Tensor, name: str, instead: str = "") -> torch.Tensor:
+    """d(sum of the scores) / d(of). One sentence where no differentiable path leads back to it.
+
+    name: what ``of`` is called in that sentence. instead: what to try, its end.
+    """
+    found = None
+    if scores.requires_grad:
+        (found,) = torch.autograd.grad(scores.sum(), of, retain_graph=True, allow_unused=True)
+    if found is None:
+        raise RuntimeError(
+            f"The score does not depend on {name} through differentiable steps; look in the model's "
+            f"forward for torch.no_grad(), inference_mode(), detach, rounding or quantised modules"
+            f"{instead}."
+        )
+    return found.detach()
+
+
+def check_differentiable(net: nn.Module) -> None:
+    """Refuse weights that were made under inference_mode: they cannot enter a graph, ever."""
+    if any(p.is_inference() for p in net.parameters()):
+        raise RuntimeError(MADE_FOR_INFERENCE)
 
 
 def class_indices(target: Target, logits: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .._utils.tensors import Score, Target, check_logits, class_indices, class_scores
+from .._utils.threads import in_this_thread
 from ..hooks import Record
 
 # Bytes of edited activations that go through the tail at once.
@@ -147,7 +148,8 @@ def _first_linear(rec: Record, edited: torch.Tensor, row: int) -> tuple:
     rec.tail(edited[:1], row)
     with ExitStack() as stack:
         for linear in {m for m in rec.model.modules() if isinstance(m, nn.Linear)}:
-            stack.callback(linear.register_forward_hook(note, with_kwargs=True).remove)
+            hook = linear.register_forward_hook(in_this_thread(note), with_kwargs=True)
+            stack.callback(hook.remove)
         scores = rec.tail(edited, row)
     return *(calls[0] if calls else (None, None, None)), scores
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from .._utils.threads import in_this_thread
 from ..hooks import find_layer, fits
 
 
@@ -47,7 +48,8 @@ def channels_last(net: nn.Module, layer: nn.Module | str, shape: torch.Size, x) 
     if not fits(x, shape[1], shape[2]):
         return False
     seen = []
-    hook = find_layer(net, layer).register_forward_hook(lambda m, i, out: seen.append(out.shape))
+    note = in_this_thread(lambda module, inputs, output: seen.append(output.shape))
+    hook = find_layer(net, layer).register_forward_hook(note)
     try:
         with torch.no_grad():
             net(x[:1, :, : x.shape[2] // 2])

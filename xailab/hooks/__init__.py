@@ -1,14 +1,16 @@
 """A look inside a network: the output of one layer, its gradient, and the tail behind it."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from .._utils.tensors import evaluation_mode, network
+from .._utils.tensors import check_differentiable, evaluation_mode, gradient, network
+from .._utils.threads import alone, in_this_thread
 from .._utils.validation import truncated
 from .tape import Tape
 
@@ -30,10 +32,15 @@ def _find(model: nn.Module, layer: nn.Module | str) -> tuple[list[str], nn.Modul
             f"{truncated(layer)}; for several layers call once per layer."
         )
     if not isinstance(layer, nn.Module):
+        # A compiled network or part of one stands in front of what it was made from.
+        plain = {name.replace("_orig_mod.", ""): name for name in modules}
+        layer = plain.get(layer.replace("_orig_mod.", ""), layer)
         if layer not in modules or layer == "":
             near = difflib.get_close_matches(str(layer), [n for n in modules if n], n=3, cutoff=0.0)
             raise ValueError(f"There is no layer {layer!r} in this model; near: {', '.join(near)}.")
         layer = modules[layer]
+    if isinstance(layer, torch.jit.ScriptModule):
+        raise TypeError(NO_HOOKS)
     names = [name for name, module in modules.items() if module is layer]
     if not names:
         raise ValueError(
@@ -41,6 +48,12 @@ def _find(model: nn.Module, layer: nn.Module | str) -> tuple[list[str], nn.Modul
             "pass one of model.named_modules() or its dotted name."
         )
     return names, layer, set(modules.values())
+
+
+NO_HOOKS = (
+    "A TorchScript module cannot be looked into; pass the Python module that it was scripted or "
+    "traced from."
+)
 
 
 class Record:
@@ -89,14 +102,8 @@ class Record:
         RuntimeError when the score does not depend on the layer.
         """
         leaf = self._leaf if self._leaf is not None else self.activations
-        if not score.requires_grad:
-            raise RuntimeError(
-                f"The score does not depend on the layer {self._name!r} through the model's graph; "
-                "run the model inside `with record(...)`, not under torch.no_grad(), and do not "
-                "detach what it returns."
-            )
-        (gradients,) = torch.autograd.grad(score.sum(), leaf, retain_graph=True)
-        self._gradients = gradients.detach()
+        instead = ", or use 'ablation_cam', which needs no gradient"
+        self._gradients = gradient(score, leaf, f"the layer {self._name!r}", instead)
         return self._gradients
 
     @property
@@ -154,7 +161,8 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
     network: the backward pass costs only the part behind the layer, and an in-place ReLU that
     follows cannot change the record. Gradients flow also under no_grad and inference_mode.
     Inside, parameters do not require gradients; hooks and flags are restored on leaving, also
-    after an error. tape=True: the record can also run the tail alone (``rec.tail``).
+    after an error. Another thread that wants a record of the same network waits. tape=True: the
+    record can also run the tail alone (``rec.tail``).
     Raises ValueError for an unknown layer or one that runs twice, TypeError when the layer
     returns something other than one tensor.
     """
@@ -170,6 +178,11 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
             raise TypeError(
                 f"The layer {name!r} returns a {type(output).__name__}, not a tensor; "
                 "choose a layer inside it that returns one tensor."
+            )
+        if not output.is_floating_point():
+            raise TypeError(
+                f"The layer {name!r} returns {output.dtype} numbers, which have no gradients; "
+                "explain the network of floats that a quantised one was made from."
             )
         if rec._leaf is not None:
             raise ValueError(
@@ -187,7 +200,10 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
             (args, kwargs),
         )
 
+    check_differentiable(model)
     with ExitStack() as stack:
+        stack.enter_context(alone(model))
+        stack.enter_context(_eager(parts))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         # The modules are known already: model.parameters() would walk the network again.
@@ -195,12 +211,32 @@ def record(model: nn.Module, layer: nn.Module | str, *, tape: bool = False) -> I
         for parameter in [p for p in own if p is not None and p.requires_grad]:
             parameter.requires_grad_(False)
             stack.callback(parameter.requires_grad_, True)
-        stack.callback(module.register_forward_hook(keep, prepend=True).remove)
-        stack.callback(model.register_forward_pre_hook(cut_off, with_kwargs=True).remove)
+        stack.callback(module.register_forward_hook(in_this_thread(keep), prepend=True).remove)
+        before = in_this_thread(cut_off)
+        stack.callback(model.register_forward_pre_hook(before, with_kwargs=True).remove)
         if tape:
             rec._tape = Tape(model, module)
             rec._tape.watch(names, stack)
         yield rec
+
+
+@contextmanager
+def _eager(parts: Iterable[nn.Module]) -> Iterator[None]:
+    """Compiled modules among ``parts`` run as they were written: hooks would be compiled with them."""
+    with ExitStack() as stack:
+        for part in parts:
+            own = vars(part).get("forward")
+            original = getattr(part, "_orig_mod", getattr(own, "_torchdynamo_orig_callable", None))
+            if original is not None:
+                restore = partial(vars(part).pop, "forward")
+                if own is not None:
+                    restore = partial(vars(part).__setitem__, "forward", own)
+                stack.callback(restore)
+                vars(part)["forward"] = original
+            if getattr(part, "_compiled_call_impl", None) is not None:
+                stack.callback(setattr, part, "_compiled_call_impl", part._compiled_call_impl)
+                part._compiled_call_impl = None
+        yield
 
 
 def spatial_layers(model: nn.Module, x: torch.Tensor) -> dict[str, tuple[int, int, int]]:
@@ -241,7 +277,7 @@ def _walk(model: nn.Module, x: torch.Tensor) -> tuple[dict[str, tuple[int, int, 
     found: dict[str, tuple[int, int, int]] = {}
     tokens = ""
 
-    def note(name: str, module: nn.Module, output: object) -> None:
+    def note(name: str, module: nn.Module, _inputs: tuple, output: object) -> None:
         nonlocal tokens
         if _returns_tokens(module, output):
             tokens = name
@@ -250,15 +286,17 @@ def _walk(model: nn.Module, x: torch.Tensor) -> tuple[dict[str, tuple[int, int, 
             if name and name.count(".") < 2 and (fits(x, h, w) or not fits(x, k, h)):
                 found[name], tokens = (k, h, w), ""
 
+    model = network(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(NO_HOOKS)
     with ExitStack() as stack:
-        for name, module in model.named_modules():
-
-            def hook(module, _inputs, output, name=name):
-                note(name, module, output)
-
-            stack.callback(module.register_forward_hook(hook).remove)
-        stack.enter_context(torch.no_grad())
         stack.enter_context(evaluation_mode(model))
+        stack.enter_context(_eager(list(model.modules())))
+        stack.enter_context(torch.no_grad())
+        for name, module in model.named_modules():
+            if not isinstance(module, torch.jit.ScriptModule):
+                hook = in_this_thread(partial(note, name.replace("_orig_mod.", "")))
+                stack.callback(module.register_forward_hook(hook).remove)
         model(x)
     return found, tokens
 

@@ -1,5 +1,6 @@
 """The tape behind ``hooks.record``: a network runs again from one of its layers on."""
 
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -7,6 +8,8 @@ from functools import partial
 import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
+
+from .._utils.threads import alone, in_this_thread
 
 # Kept outputs as views of one row, as copies of it, or not used at all.
 WAYS = ("shared", "copied", "afresh")
@@ -40,8 +43,9 @@ class Tape:
             self.model.get_submodule(".".join(path[:i])) for path in paths for i in range(len(path))
         }
         for module in {self.layer}.union(around, *map(_called_by, around)):
-            before = module.register_forward_pre_hook(self._enter, with_kwargs=True)
-            after = module.register_forward_hook(self._leave, prepend=True)
+            enter, leave = in_this_thread(self._enter), in_this_thread(self._leave)
+            before = module.register_forward_pre_hook(enter, with_kwargs=True)
+            after = module.register_forward_hook(leave, prepend=True)
             stack.callback(before.remove)
             stack.callback(after.remove)
 
@@ -124,6 +128,7 @@ class Tape:
         for module, output in given.items():
             waiting.setdefault(module, []).append(lambda output=output: output)
         with ExitStack() as stack:
+            stack.enter_context(alone(self.model))
             stack.enter_context(torch.no_grad())
             for module, outputs in waiting.items():
                 _shadow(stack, module, outputs)
@@ -138,7 +143,9 @@ def _called_by(module: nn.Module) -> set[nn.Module]:
     called = set()
     for child in module.children():
         runs = getattr(child.forward, "__func__", None) is not nn.Module.forward
-        called |= {child} if runs else _called_by(child)
+        # A TorchScript module takes no hooks: it runs again.
+        scripted = isinstance(child, torch.jit.ScriptModule)
+        called |= set() if scripted else {child} if runs else _called_by(child)
     return called
 
 
@@ -156,9 +163,14 @@ def _copied(values):
 
 def _blank(values):
     """A tensor of the same shape that takes no memory, in place of each one in ``values``."""
-    return tree_map(
-        lambda v: _Kept(v.new_zeros(()).expand(v.shape)) if torch.is_tensor(v) else v, values
-    )
+
+    def blank(v):
+        if not torch.is_tensor(v):
+            return v
+        # Tensors of quantised numbers have no such zeros.
+        return _Kept(v.clone() if v.is_quantized else v.new_zeros(()).expand(v.shape))
+
+    return tree_map(blank, values)
 
 
 def _rows(values, row: int, n: int, batch: int, way: str):
@@ -191,11 +203,12 @@ def _same(again: object, recorded: object) -> bool:
 
 def _shadow(stack: ExitStack, module: nn.Module, outputs: list) -> None:
     """Let the next calls of ``module`` return these outputs; then it runs as usual again."""
-    own = module.forward
+    own, me = module.forward, threading.get_ident()
     had_own = "forward" in vars(module)
 
     def forward(*args, **kwargs):
-        return outputs.pop(0)() if outputs else own(*args, **kwargs)
+        here = outputs and threading.get_ident() == me
+        return outputs.pop(0)() if here else own(*args, **kwargs)
 
     module.forward = forward
     if had_own:
