@@ -8,6 +8,7 @@ import torch
 
 from ._utils.cards import card, name_of
 from ._utils.tables import check_row, column_names
+from ._utils.tensors import MADE_FOR_INFERENCE, gradient
 
 RULES = ("left", "right", "midpoint", "trapezoid", "gauss-legendre")
 
@@ -67,15 +68,20 @@ def path_average(
     tensor shaped as x, float64
         The average gradient.
     """
-    total = torch.zeros_like(x, dtype=torch.float64)
-    for start in range(0, len(places), batch_size):
-        a = torch.as_tensor(places[start : start + batch_size], dtype=x.dtype, device=x.device)
-        w = torch.as_tensor(weights[start : start + batch_size], device=x.device)
-        a, w = (v.view(-1, *[1] * x.ndim) for v in (a, w))
-        points = (baseline + a * (x - baseline)).requires_grad_()
-        with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(_scores(score, points).sum(), points)
-        total += (w * gradient).sum(0)
+    with torch.inference_mode(False), torch.enable_grad():
+        total = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
+        for start in range(0, len(places), batch_size):
+            a = torch.as_tensor(places[start : start + batch_size], dtype=x.dtype, device=x.device)
+            w = torch.as_tensor(weights[start : start + batch_size], device=x.device)
+            a, w = (v.view(-1, *[1] * x.ndim) for v in (a, w))
+            points = (baseline + a * (x - baseline)).requires_grad_()
+            try:
+                scores = _scores(score, points)
+            except RuntimeError as error:
+                if "nference tensor" in str(error):
+                    raise RuntimeError(MADE_FOR_INFERENCE) from error
+                raise
+            total += (w * gradient(scores, points, "x")).sum(0)
     return total
 
 

@@ -11,6 +11,8 @@ from .._utils.tensors import (
     Score,
     Target,
     all_finite,
+    check_logits,
+    check_no_probabilities,
     class_indices,
     class_scores,
     evaluation_mode,
@@ -100,6 +102,7 @@ def heatmaps(
         with record(net, layer, tape="ablation_cam" in methods) as rec:
             logits = net(x)
             if not callable(target):
+                check_no_probabilities(check_logits(logits))
                 target = class_indices(target, logits)
             maps = _raw_maps(rec, x, logits, target, methods, reshape)
         if reshape is None and channels_last(net, layer, rec.activations.shape, x):

@@ -9,7 +9,18 @@ import torch
 from scipy import ndimage
 
 from .. import cam
-from .._utils.tensors import Score, Target, class_scores, evaluation_mode, network, picture_batch
+from .._utils.tensors import (
+    Score,
+    Target,
+    check_differentiable,
+    check_logits,
+    check_no_probabilities,
+    class_scores,
+    evaluation_mode,
+    gradient,
+    network,
+    picture_batch,
+)
 from .._utils.validation import check_int, check_random_state
 
 
@@ -46,8 +57,11 @@ def input_gradient(
     picture_batch(x, model)
     with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
         x = x.detach().clone().requires_grad_()
-        score = class_scores(target, model(x))
-        (gradient,) = torch.autograd.grad(score.sum(), x)
-    size = gradient.abs().amax(1).cpu().numpy()
+        check_differentiable(model)
+        logits = check_logits(model(x))
+        if not callable(target):
+            check_no_probabilities(logits)
+        slope = gradient(class_scores(target, logits), x, "the picture")
+    size = slope.abs().amax(1).cpu().numpy()
     smooth = np.stack([ndimage.gaussian_filter(s, blur) for s in size])
     return smooth / np.maximum(smooth.max((1, 2), keepdims=True), 1e-30)
