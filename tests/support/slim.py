@@ -1,4 +1,7 @@
-"""ResNet50 and VGG16 with an eighth of their channels, and a kernel that uses them on few pictures."""
+"""ResNet50 and VGG16 on a diet, and a kernel that uses them on few pictures.
+
+The layers' names down to layer4 and features.30 and the sizes of their maps are those of the real ones.
+"""
 
 import torch
 from torch import nn
@@ -6,9 +9,15 @@ from torchvision import models as tv
 from torchvision.models import resnet, vgg
 
 
+class Block(resnet.Bottleneck):
+    """A quarter of the usual channels at its end."""
+
+    expansion = 1
+
+
 def resnet50(weights=None) -> nn.Module:
-    """The real one's layers; only the convolutions inside a block are narrow."""
-    return resnet.ResNet(resnet.Bottleneck, [3, 4, 6, 3], width_per_group=8)
+    """Narrow blocks, one for each of layer1 to layer4."""
+    return resnet.ResNet(Block, [1, 1, 1, 1], width_per_group=8)
 
 
 def vgg16(weights=None) -> nn.Module:
@@ -27,18 +36,21 @@ SLIM = {"resnet50": resnet50, "vgg16": vgg16}
 
 
 def made(name: str, seed: int = 0) -> nn.Module:
-    """The network with random weights that let a picture's differences through."""
+    """The network with random weights, those of the head positive.
+
+    Then every channel supports every class, and no map is empty, as for a class that a trained
+    network recognises.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = SLIM[name]().eval()
         for module in net.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if isinstance(module, nn.BatchNorm2d):
+            elif isinstance(module, nn.Linear):
+                nn.init.uniform_(module.weight, 0, 4 / module.in_features)
+            elif isinstance(module, nn.BatchNorm2d):
                 module.running_var.uniform_(0.5, 2)
-            if isinstance(module, resnet.Bottleneck):
-                # otherwise the sixteen blocks double the signal sixteen times
-                nn.init.constant_(module.bn3.weight, 0.2)
     return net
 
 
