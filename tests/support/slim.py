@@ -36,9 +36,9 @@ SLIM = {"resnet50": resnet50, "vgg16": vgg16}
 
 
 def made(name: str, seed: int = 0) -> nn.Module:
-    """The network with random weights, those of the head positive.
+    """The network with random weights, those of the head mostly positive.
 
-    Then every channel supports every class, and no map is empty, as for a class that a trained
+    Then most channels support each class, and no map is empty, as for a class that a trained
     network recognises.
     """
     with torch.random.fork_rng():
@@ -48,7 +48,7 @@ def made(name: str, seed: int = 0) -> nn.Module:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             elif isinstance(module, nn.Linear):
-                nn.init.uniform_(module.weight, 0, 4 / module.in_features)
+                nn.init.uniform_(module.weight, -1 / module.in_features, 4 / module.in_features)
             elif isinstance(module, nn.BatchNorm2d):
                 module.running_var.uniform_(0.5, 2)
     return net
