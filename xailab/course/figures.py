@@ -30,7 +30,7 @@ def small(png: bytes) -> tuple[str, bytes]:
     while True:
         size = (round(picture.width * scale), round(picture.height * scale))
         written = io.BytesIO()
-        picture.resize(size, Image.Resampling.LANCZOS).save(written, "JPEG", quality=80)
+        picture.resize(size, Image.Resampling.LANCZOS).save(written, "JPEG", quality=65)
         if written.tell() <= LIMIT:
             return "image/jpeg", written.getvalue()
         scale -= 0.1

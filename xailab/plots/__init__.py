@@ -48,6 +48,16 @@ def heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
     return ax
 
 
+def heat_bar(axes, label: str = "share of the map's maximum", cmap: str = HEAT):
+    """The colour bar from 0 to 1 beside heat maps or overlays; returns it.
+
+    axes: one Axes or an array of them, all of one figure.
+    """
+    axes = list(np.ravel(axes))
+    scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), cmap)
+    return axes[0].figure.colorbar(scale, ax=axes, label=label, shrink=0.85)
+
+
 def blend(image: np.ndarray, h: np.ndarray, cmap: str = HEAT) -> np.ndarray:
     """The picture in grey with the heat map laid over it: uint8 (H, W, 3).
 
@@ -110,24 +120,31 @@ def boxed(
         )
     ax = overlay(image, h, title, ax, cmap=cmap)
     ys, xs = np.nonzero(mask)
-    corners = (xs.min(), ys.min()), np.ptp(xs) + 1, np.ptp(ys) + 1
-    ax.add_patch(plt.Rectangle(*corners, fill=False, ec="white", lw=2))
+    # half a pixel inside the edge of the object, so that no side is cut off at the picture's border
+    corners = (xs.min(), ys.min()), np.ptp(xs), np.ptp(ys)
+    ax.add_patch(plt.Rectangle(*corners, fill=False, ec="white", lw=2, clip_on=False))
     if h.max() > 0:
         ax.contour(h, [threshold * h.max()], colors=["#7fc4ff"], linewidths=1.5)
     return ax
 
 
-def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: float = 1.7):
+def grid(
+    rows: dict[str, Sequence[np.ndarray]],
+    columns: Sequence[str],
+    size: float = 1.7,
+    bar: bool = False,
+):
     """Pictures in rows and columns with their names; returns the array of Axes.
 
-    rows: name -> pictures (uint8) in the order of ``columns``.
+    rows: name -> pictures (uint8) in the order of ``columns``. size: of a picture, in inches. bar: with
+    the colour bar of heat maps.
     """
     _, axes = plt.subplots(
         len(rows),
         len(columns),
         squeeze=False,
         layout="constrained",
-        figsize=(size * len(columns), size * len(rows) + 0.3),
+        figsize=(size * len(columns) + 0.9 * bar, size * len(rows) + 0.3),
     )
     for row, (line, (name, pictures)) in enumerate(zip(axes, rows.items(), strict=True)):
         for ax, column, picture in zip(line, columns, pictures, strict=True):
@@ -141,6 +158,8 @@ def grid(rows: dict[str, Sequence[np.ndarray]], columns: Sequence[str], size: fl
         line[0].set_ylabel(label(name), fontsize=9)
     for ax in axes.flat:
         words(ax)
+    if bar:
+        heat_bar(axes)
     return axes
 
 
