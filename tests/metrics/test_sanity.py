@@ -80,6 +80,22 @@ def test_randomisation_opens_nested_chains_and_names_their_layers(cnn):
     assert names[-2:] == ["blocks.0", "stem"] and len(names) == 19
 
 
+def test_drawing_after_every_third_layer_randomises_the_layers_between_too():
+    net = nn.Sequential(*(nn.Linear(3, 3) for _ in range(6)))
+
+    def weights(model):
+        return {"weights": np.stack([m.weight.detach().numpy().copy() for m in model])}
+
+    whole = metrics.cascading_randomisation(net, weights, seed=0)
+    part = metrics.cascading_randomisation(net, weights, seed=0, every=3)
+    assert whole.layers == ("as trained", "5", "4", "3", "2", "1", "0")
+    # the first layer, every third one after it, and the last
+    assert part.layers == ("as trained", "5", "2", "0")
+    kept = [whole.layers.index(name) for name in part.layers]
+    assert np.array_equal(part.maps["weights"], whole.maps["weights"][kept])
+    assert np.array_equal(part.similarity["weights"], whole.similarity["weights"][kept])
+
+
 def test_an_unknown_layer_is_refused():
     with pytest.raises(ValueError, match="There is no layer 'top'"):
         metrics.cascading_randomisation(toy(), lambda m: {}, ["top"])

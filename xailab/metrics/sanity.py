@@ -43,7 +43,7 @@ def _similarities(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 class Cascade:
     """The maps while the network is randomised layer by layer, from the top down.
 
-    layers: the layers in this order, "as trained" first. maps: method -> (layers, B, H, W).
+    layers: after which layers the maps were drawn, "as trained" first. maps: method -> (layers, B, H, W).
     similarity: method -> (layers, B), rank correlation with the map of the trained network.
     """
 
@@ -75,12 +75,26 @@ def cascading_randomisation(
     explain: Callable[[nn.Module], dict[str, np.ndarray]],
     layers: Sequence[str] | None = None,
     seed: int = 0,
+    every: int = 1,
 ) -> Cascade:
     """Randomise a copy of the network layer by layer from the top; do the maps change with it?
 
-    explain: a network -> {method: (B, H, W)}. layers: names of the layers to randomise, the top one
-    first; None takes all. The given model is not touched. A map that stays the same does not depend
-    on what was learnt. Adebayo et al. 2018.
+    A map that stays the same does not depend on what was learnt. The given model is not touched.
+    Adebayo et al. 2018.
+
+    Parameters
+    ----------
+    model : CNN or nn.Module
+        The trained network.
+    explain : callable
+        A network -> {method: (B, H, W)}.
+    layers : sequence of str, optional
+        Names of the layers to randomise, the top one first; None takes all.
+    seed : int
+        Of the shuffling.
+    every : int
+        Draw the maps after the first layer, after every so many further ones and after the last.
+        All layers are randomised whatever it is.
     """
     net = copy.deepcopy(network(model))
     from_the_top = dict(_layers_from_the_top(net))
@@ -89,6 +103,7 @@ def cascading_randomisation(
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"There is no layer {unknown[0]!r} in this model; see named_modules().")
+    every = check_int("every", every)
     rng = torch.Generator().manual_seed(check_int("seed", seed, least=0))
     steps = [explain(net)]
     if not isinstance(steps[0], Mapping):
@@ -96,14 +111,17 @@ def cascading_randomisation(
             "explain must return a dict, method -> maps (B, H, W), as cam.heatmaps does, not "
             f"{type(steps[0]).__name__}."
         )
-    for name in names:
+    drawn = ["as trained"]
+    for place, name in enumerate(names):
         _shuffle(known[name], rng)
-        steps.append(explain(net))
+        if place % every == 0 or place == len(names) - 1:
+            drawn.append(name)
+            steps.append(explain(net))
     maps = {method: np.stack([step[method] for step in steps]) for method in steps[0]}
     similarity = {
         method: np.array([_similarities(m[0], step) for step in m]) for method, m in maps.items()
     }
-    return Cascade(("as trained", *names), maps, similarity)
+    return Cascade(tuple(drawn), maps, similarity)
 
 
 def stability(
