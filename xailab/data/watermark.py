@@ -1,8 +1,9 @@
 """A half-transparent watermark in Chinese characters, and three controls of the same ink.
 
 ImageNet's photographs of cartons often bear such a watermark, and networks trained on them take it
-for evidence of *carton* (Li et al. 2023, A Whac-A-Mole dilemma; Bykov et al. 2023, DORA). Put on any photo it
-gives a known answer inside a real network: the band is why the score rose.
+for evidence of *carton* (Li et al. 2023, A Whac-A-Mole dilemma) and of a few other classes (Bykov et al.
+2023, Mark my words). Put on any photo it gives a known answer inside a real network: the band is why the
+score rose.
 """
 
 import io
