@@ -61,8 +61,9 @@ EXERCISES: dict[str, Exercise] = {
         hint="On average every step takes 2.5: the scores are 10, 7.5, 5, 2.5, 0.",
     ),
     "07.deletion": Exercise(
-        "Write scores(pixels, heat, model): the model's scores while pixels are set to 0, those with the "
-        "most heat first, from all pixels to none: n + 1 numbers for n pixels. pixels and heat are 1-D.",
+        "Write deletion_scores(pixels, heat, model): the model's scores while pixels are set to 0, those "
+        "with the most heat first, from all pixels to none: n + 1 numbers for n pixels. pixels and heat "
+        "are 1-D.",
         _deletion,
         _pixels,
         [
@@ -88,6 +89,23 @@ EXERCISES: dict[str, Exercise] = {
         ],
         minutes=15,
         hint="np.argsort(-heat) gives the positions, the most heat first; work on pixels.copy().",
+    ),
+    "07.watermark": Exercise(
+        "Of which class does the logit rise most, on average over the photos, when the band of "
+        "characters is put on? Give its name.",
+        "carton",
+        mistakes=[
+            ("broom", "That class has the largest logit afterwards. Which one rises most?"),
+            ("palace", "That class has the largest logit before. Which one rises most?"),
+            (
+                "bath towel",
+                "That class rises most on a single photo. Take the mean over all photos.",
+            ),
+            ("loudspeaker", "That class falls most. Which one rises most?"),
+        ],
+        level="hunt",
+        minutes=10,
+        hint="rise.mean(axis=0) has one number per class; argmax gives the position of the largest.",
     ),
     "07.rank_correlation": Exercise(
         "Write rank_correlation(a, b): the correlation of the ranks of two maps (H, W) without ties.",
