@@ -162,7 +162,7 @@ class Counts(torch.nn.Module):
         return torch.stack([x.mean((1, 2, 3)), -x.mean((1, 2, 3))], 1)
 
 
-@pytest.mark.parametrize(("side", "most"), [(8, 16), (224, 16), (448, 4), (1000, 1)])
+@pytest.mark.parametrize(("side", "most"), [(8, 16), (224, 4), (448, 1), (1000, 1)])
 def test_steps_are_scored_a_few_at_a_time_and_large_pictures_fewer(side, most):
     net, x = Counts(), torch.rand(1, 3, side, side)
     maps = {name: np.random.default_rng(0).random((side, side)) for name in "ab"}
