@@ -1,9 +1,11 @@
 """Baseline maps, which a heat map has to beat."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from skimage import data as pictures
+from support.tiny import Tiny, made
 
 from xailab.evaluate import baselines
 
@@ -47,3 +49,29 @@ def test_the_input_gradient_wants_class_indices(target):
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(27, 2))
     with pytest.raises(ValueError, match="target must"):
         baselines.input_gradient(model, torch.rand(1, 3, 3, 3), target)
+
+
+@pytest.mark.parametrize("kind", ["none", "one", "list", "tensor", "array", "series", "function"])
+def test_the_input_gradient_looks_at_two_pictures_at_a_time_and_is_the_same(kind):
+    cnn, batch = Tiny(), []
+    x = torch.cat([cnn.preprocess(item.image) for item in made(5)])
+    wanted = [0, 1, 2, 1, 0]
+    target = {
+        "none": None,
+        "one": 1,
+        "list": wanted,
+        "tensor": torch.tensor(wanted),
+        "array": np.array(wanted, "uint8"),
+        "series": pd.Series(wanted, index=[9, 8, 7, 6, 5]),
+        "function": lambda z: z[:, 1],
+    }[kind]
+    hook = cnn.model.register_forward_pre_hook(lambda net, given: batch.append(len(given[0])))
+    found = baselines.input_gradient(cnn.model, x, target)
+    hook.remove()
+    assert batch == ([5] if kind == "function" else [2, 2, 1])
+    single = cnn.model(x).argmax(1).tolist() if kind == "none" else wanted
+    single = [1] * 5 if kind in ("one", "function") else single
+    for one, k, h in zip(x, single, found, strict=True):
+        assert h == pytest.approx(baselines.input_gradient(cnn.model, one[None], k)[0], abs=1e-6)
+    with pytest.raises(ValueError, match="target must be one class index or 5"):
+        baselines.input_gradient(cnn.model, x, [0, 1])

@@ -4,6 +4,9 @@ random_map uses nothing, centre_blob only that objects tend to be in the centre,
 picture and not the network, input_gradient the network but not its layers.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -46,6 +49,22 @@ def edge_map(image: np.ndarray, blur: float = 4.0) -> np.ndarray:
     return edges / (edges.max() or 1)
 
 
+def _parts(x: torch.Tensor, target: Target | Score) -> Iterator[tuple[torch.Tensor, Any]]:
+    """Two pictures at a time and their targets: the gradient keeps the output of every layer.
+
+    A function of the logits gets the batch as it is; so do targets that are not one per picture.
+    """
+    given: Any = target
+    same = given is None or np.ndim(given) == 0
+    if callable(target) or not (same or len(given) == len(x)):
+        yield x, target
+        return
+    if not (same or torch.is_tensor(given)):
+        given = np.asarray(given)
+    for i in range(0, len(x), 2):
+        yield x[i : i + 2], given if same else given[i : i + 2]
+
+
 def input_gradient(
     model: torch.nn.Module, x: torch.Tensor, target: Target | Score, blur: float = 4.0
 ) -> np.ndarray:
@@ -55,13 +74,15 @@ def input_gradient(
     """
     model = network(model)
     picture_batch(x, model)
+    slopes = []
     with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
-        x = x.detach().clone().requires_grad_()
         check_differentiable(model)
-        logits = check_logits(model(x))
-        if not callable(target):
-            check_no_probabilities(logits)
-        slope = gradient(class_scores(target, logits), x, "the picture")
-    size = slope.abs().amax(1).cpu().numpy()
+        for part, wanted in _parts(x, target):
+            part = part.detach().clone().requires_grad_()
+            logits = check_logits(model(part))
+            if not callable(target):
+                check_no_probabilities(logits)
+            slopes.append(gradient(class_scores(wanted, logits), part, "the picture"))
+    size = torch.cat(slopes).abs().amax(1).cpu().numpy()
     smooth = np.stack([ndimage.gaussian_filter(s, blur) for s in size])
     return smooth / np.maximum(smooth.max((1, 2), keepdims=True), 1e-30)
