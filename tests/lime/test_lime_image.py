@@ -184,6 +184,8 @@ def test_the_mask_marks_the_strongest_superpixels_with_their_sign(image, grid):
         for s, sign in signs.items():
             expected[grid == s] = sign
         assert np.array_equal(model.mask(top), expected)
+    two_for = np.isin(grid, (2, 9)).astype(int)
+    assert np.array_equal(model.mask(2, positive_only=True), two_for)
     assert np.array_equal(model.heatmap(), model.weights[grid])
     assert model.describe().startswith("The model gives 0.60, its local line 0.60 (R2 1.00).")
     assert "superpixels support the class; the strongest adds +0.30 and covers 8% of the image" in (

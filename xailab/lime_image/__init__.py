@@ -46,10 +46,16 @@ class SuperpixelModel(LocalExplanation):
     title: ClassVar[str] = "LIME for an image"
     distance: ClassVar[str] = "cosine distance"
 
-    def mask(self, top: int = 10) -> np.ndarray:
-        """(H, W) int: +1 on superpixels for the class, -1 against, 0 on all but the top strongest."""
+    def mask(self, top: int = 10, positive_only: bool = False) -> np.ndarray:
+        """(H, W) int: +1 on superpixels for the class, -1 against, 0 on all but the top strongest.
+
+        positive_only: the top among those for the class, as in lime's get_image_and_mask, whose
+        defaults are 5 and True.
+        """
         top = check_int("top", top, least=0)
-        strongest = np.argsort(-np.abs(self.weights), kind="stable")[:top]
+        size = np.maximum(self.weights, 0) if positive_only else np.abs(self.weights)
+        strongest = np.argsort(-size, kind="stable")[:top]
+        strongest = strongest[size[strongest] > 0]
         signs = np.zeros(len(self.weights), dtype=int)
         signs[strongest] = np.sign(self.weights[strongest])
         return signs[self.segments]
@@ -92,7 +98,9 @@ def explain(
 ) -> SuperpixelModel:
     """Explain one image: which superpixels raise, which lower the probability of a class?
 
-    Ribeiro et al. 2016, section 3, with the kernel and the ridge penalty of the lime package.
+    Ribeiro et al. 2016, section 3, with the kernel and the ridge penalty of the lime package. Two
+    defaults differ from the package's: SLIC cuts the image where the package uses quickshift, and
+    num_features keeps the largest weights, where the package, up to 6 features, adds them one by one.
 
     Parameters
     ----------
