@@ -1,7 +1,10 @@
 """Panels for maps of many pictures: localisation over thresholds, randomisation over layers."""
 
 import ipywidgets as ipw
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 from .. import metrics, plots
 from .._utils.labels import label
@@ -10,7 +13,7 @@ from .panels import Panel, color_switch, dropdown, panel, slider
 
 
 def localisation_explorer(views, maps: dict[str, np.ndarray]) -> Panel:
-    """Choose a photo, a method and a threshold: the overlay and the five metrics.
+    """Choose a photo by slider, a method and a threshold: the overlay and the five metrics.
 
     views: as ``evaluate.views`` gives them. maps: method -> (n, H, W). controls: photo, method,
     threshold, colours.
@@ -26,12 +29,17 @@ def localisation_explorer(views, maps: dict[str, np.ndarray]) -> Panel:
         numbers = metrics.localisation(h, view.mask, threshold)
         said = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
         title = f"{photo}, {label(method)}, threshold {threshold:.2f}"
-        ax = words(plots.boxed(view.image, h, view.mask, threshold, title, cmap=PALETTES[colours]))
+        _, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
+        above = f"{photo}, {label(method)},\nthreshold {threshold:.2f}"
+        cmap = PALETTES[colours]
+        words(plots.boxed(view.image, h, view.mask, threshold, above, ax, cmap=cmap))
+        scale = ScalarMappable(Normalize(0, 1), cmap)
+        ax.figure.colorbar(scale, ax=ax, label="heat (1 = the map's maximum)", shrink=0.8)
         return ax, f"{title}: {said}."
 
     return panel(
         draw,
-        photo=dropdown("photo", list(place)),
+        photo=slider(ipw.SelectionSlider, "photo", options=list(place)),
         method=dropdown("method", [(label(m), m) for m in maps]),
         threshold=slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
         colours=color_switch(PALETTES),
