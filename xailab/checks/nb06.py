@@ -85,4 +85,28 @@ EXERCISES: dict[str, Exercise] = {
         ],
         hint="Photos are rows: curves.mean(0) has one number per threshold; argmax finds the largest.",
     ),
+    "06.squared": Exercise(
+        "Every heat is squared. Which of these can change: IoU at 0.5, saliency score, pointing game, "
+        "average precision? Give True or False for each, in this order.",
+        (True, True, False, False),
+        mistakes=[
+            ((True, True, True, True), "Two of them look only at the order of the pixels."),
+            ((False, False, False, False), "Two of them look at the heats themselves."),
+            (
+                (False, True, False, False),
+                "What has 0.6 of the maximum has 0.36 of it when squared: at 0.5 less is marked.",
+            ),
+            (
+                (True, False, False, False),
+                "The saliency score adds up heats, and squaring makes weak ones count less.",
+            ),
+            (
+                (True, True, False, True),
+                "Average precision tries every threshold, so only the order of the pixels counts.",
+            ),
+        ],
+        level="predict",
+        minutes=5,
+        hint="Squaring keeps the order of the pixels and changes the ratios of their heats.",
+    ),
 }
