@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.tree import DecisionTreeRegressor
 from torch import nn
 
 from xailab import shapley
@@ -113,12 +114,36 @@ def test_a_functional_sigmoid_breaks_deep_values(case, income_net):
     assert abs(loose.sum() + float(explainer.expected_value[0]) - predict(x.to_frame().T)[0]) > 0.01
 
 
-def test_an_unused_feature_has_no_value_in_the_background_game(rng):
+def test_pairwise_interactions_are_those_of_tree_explainer(rng):
+    X = rng.normal(size=(500, 4))
+    tree = DecisionTreeRegressor(max_depth=5, random_state=0)
+    tree.fit(X, X[:, 0] * X[:, 1] + np.abs(X[:, 2]) - X[:, 3])
+    nodes = tree.tree_
+
+    def expected(x, known, node=0):
+        """tree_path_dependent: an unknown feature follows both branches, by their training rows."""
+        left, right = nodes.children_left[node], nodes.children_right[node]
+        if left < 0:
+            return nodes.value[node].item()
+        if known >> nodes.feature[node] & 1:
+            goes_left = np.float32(x[nodes.feature[node]]) <= nodes.threshold[node]
+            return expected(x, known, left if goes_left else right)
+        n = nodes.n_node_samples
+        return (n[left] * expected(x, known, left) + n[right] * expected(x, known, right)) / n[node]
+
+    rows = X[:5]
+    theirs = shap.TreeExplainer(tree).shap_interaction_values(rows)
+    for x, matrix in zip(rows, theirs, strict=True):
+        v = np.array([expected(x, known) for known in range(16)])
+        np.testing.assert_allclose(shapley.interaction_values(v), matrix, atol=1e-6)
+
+
+def test_an_unused_feature_has_an_interventional_value_of_zero_but_a_conditional_one(rng):
     pairs = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=300)
     found = shapley.exact(lambda X: X[:, 0], np.array([1.0, 1.5]), pairs)
     assert found.values[1] == pytest.approx(0, abs=1e-12)
-    likeness = shapley.shapley_from_values(np.array([0, 1.0, 0.8 * 1.5, 1.0]))
-    assert likeness[1] == pytest.approx(0.8 * 1.5 / 2)
+    conditional = shapley.shapley_from_values(np.array([0, 1.0, 0.8 * 1.5, 1.0]))
+    assert conditional[1] == pytest.approx(0.8 * 1.5 / 2)
 
 
 def test_warnings_of_the_package_do_not_hide_ours():

@@ -109,6 +109,50 @@ def test_the_value_of_a_sum_of_games_is_the_sum_of_values(v, w, factor):
     np.testing.assert_allclose(phi(v + factor * w), phi(v) + factor * phi(w), atol=1e-9)
 
 
+# --- interactions of pairs ----------------------------------------------------------------------
+
+
+@given(games)
+def test_interactions_are_what_two_players_add_only_together_averaged_over_orders(v):
+    """Grabisch & Roubens 1999: take the pair as one step; each order of the other players counts once."""
+    d = 4
+    expected = np.zeros((d, d))
+    for i in range(d):
+        for j in range(d):
+            if i == j:
+                continue
+            others = [k for k in range(d) if k not in (i, j)]
+            # the pair enters as one block, at any place among the others
+            for order in permutations([*others, "pair"]):
+                before = sum(1 << k for k in order[: order.index("pair")])
+                a, b = 1 << i, 1 << j
+                joint = v[before | a | b] - v[before | a] - v[before | b] + v[before]
+                expected[i, j] += joint / 2 / factorial(d - 1)
+    found = shapley.interaction_values(v)
+    off = ~np.eye(d, dtype=bool)
+    np.testing.assert_allclose(found[off], expected[off], atol=1e-9)
+    np.testing.assert_allclose(found.sum(1), by_orders(v), atol=1e-9)
+    np.testing.assert_allclose(found, found.T, atol=1e-12)
+
+
+def test_a_product_is_all_interaction_and_a_sum_has_none():
+    b = np.array([[0.5, 1.0, 2.0]])
+    x = np.array([2.0, 3.0, 5.0])
+    everyone = (np.arange(8)[:, None] >> np.arange(3)) & 1 == 1
+    v = shapley.coalition_values(lambda X: 4 * X[:, 0] * X[:, 1] + 7 * X[:, 2], x, b, everyone)
+    found = shapley.interaction_values(v)
+    # 4 (x0 - b0) (x1 - b1), half for each order of the pair; b0, b1 not zero leave main effects
+    assert found[0, 1] == pytest.approx(4 * 1.5 * 2.0 / 2)
+    np.testing.assert_allclose(np.diag(found), [4 * 1.5 * 1.0, 4 * 2.0 * 0.5, 7 * 3.0])
+    np.testing.assert_allclose(found[2, :2], 0, atol=1e-12)
+
+
+def test_interactions_of_one_player_and_of_a_wrong_list():
+    np.testing.assert_allclose(shapley.interaction_values([1.0, 3.0]), [[2.0]])
+    with pytest.raises(ValueError, match="all 2.d coalitions"):
+        shapley.interaction_values([0.0, 1, 2])
+
+
 # --- the game of a model -----------------------------------------------------------------------
 
 
@@ -344,7 +388,7 @@ def test_table_and_sentence_put_the_largest_value_first():
     assert list(table.index) == ["x1", "x2", "x0"]
     assert table["value"].tolist() == pytest.approx([-3, 2, 1])
     assert table["data"].tolist() == [1, 1, 1]
-    assert "x1 (-3.00), x2 (+2.00)" in found.describe(k=2)
+    assert "x1 lowers it by 3.00, x2 raises it by 2.00; together 83%" in found.describe(k=2)
     assert found.method == "exact"
     assert found.n_background == 2
 

@@ -1,6 +1,6 @@
-"""Networks whose right explanation is known, because their weights were put in by hand.
+"""Models whose right explanation is known, because it was put in by hand.
 
-Each is a small CNN with global average pooling and one linear layer that separates two classes of
+``secret_model`` is a table model with a rule to be found. The networks follow here: each is a small CNN with global average pooling and one linear layer that separates two classes of
 composed pictures. What it looks at is no guess: it is written in its weights.
 """
 
@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.utils import skip_init
 
 from .derivatives import derivatives_of_exp, relu_and_gelu
+from .scaffold import secret_model
 
 CLASSES = ("disc", "square")
 # The colours of the two objects and of the two grounds they stand on.

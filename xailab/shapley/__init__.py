@@ -6,5 +6,5 @@
 
 from .attribution import Attribution, Attributions
 from .estimates import constrained_fit, kernel, kernel_weight, sampling
-from .exact_values import exact, exact_rows, shapley_from_values
+from .exact_values import exact, exact_rows, interaction_values, shapley_from_values
 from .game import coalition_values

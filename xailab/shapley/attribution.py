@@ -66,12 +66,15 @@ class Attribution:
     def describe(self, k: int = 3) -> str:
         """The explanation in plain sentences; the largest values first, ``k`` of them."""
         top = self.table().head(k)
-        parts = [f"{f} ({v:+.2f})" for f, v in top["value"].items()]
+        parts = [
+            f"{f} {'lowers' if v < 0 else 'raises'} it by {abs(v):.2f}"
+            for f, v in top["value"].items()
+        ]
         share = np.abs(top["value"]).sum() / max(np.abs(self.values).sum(), 1e-300)
         return (
             f"The {self.output} is {self.prediction:.2f} for this row and {self.base:.2f} on average "
             f"over the {self.n_background} background rows. Largest contributions to the "
-            f"difference: {', '.join(parts)}; together {share:.0%} of all pushes."
+            f"prediction: {', '.join(parts)}; together {share:.0%} of the sum of all absolute values."
         )
 
 
