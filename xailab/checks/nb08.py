@@ -132,4 +132,31 @@ EXERCISES: dict[str, Exercise] = {
             (_adds_up, "The contributions must add up to v(all players) - v(empty coalition).")
         ],
     ),
+    "08.hunt": Exercise(
+        "By which column does the secret model decide about real people? Give its name.",
+        "Sex",
+        mistakes=[
+            (
+                "Education-Num",
+                "That is what the explanations say, and it holds for rows that look made up. "
+                "Compare real people with and without a degree, men and women apart.",
+            ),
+            (
+                "Relationship",
+                "Near: husbands are men. Look at husbands and wives, or at unmarried men and women.",
+            ),
+            (
+                "Marital Status",
+                "Changing it changes many answers, since such rows look made up. Compare groups of "
+                "real, unchanged rows.",
+            ),
+            (
+                "Capital Gain",
+                "That is the network's strongest feature for A, not this model's.",
+            ),
+        ],
+        level="hunt",
+        minutes=15,
+        hint="For each column, compare the share of yes between groups of real rows: secret(rows)[:, 1].",
+    ),
 }
