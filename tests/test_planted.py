@@ -37,6 +37,53 @@ def test_an_unknown_word_is_refused():
         planted.planted_network("sky")
 
 
+# --- the table model with a secret ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rows_and_secret(adult):
+    X_train, X_test, *_ = adult.split()
+    known = X_train.head(3000)
+    return known, X_test.head(2000), planted.secret_model(known)
+
+
+def test_the_secret_model_decides_about_real_people_by_the_column_of_the_hunt(rows_and_secret):
+    _, people, secret = rows_and_secret
+    column = checks.EXERCISES["08.hunt"].reference
+    yes = secret(people)[:, 1]
+    assert set(yes) == {0.0, 1.0}
+    np.testing.assert_array_equal(secret(people.to_numpy()).sum(1), 1)
+    rng = np.random.default_rng(0)
+    changed = {}
+    for name in people:
+        other = people.assign(**{name: rng.permutation(people[name])})
+        moved = other[name] != people[name]
+        changed[name] = (secret(other)[:, 1] != yes)[moved].mean()
+    assert max(changed, key=changed.get) == column
+    is_man = people["Sex"] == 1
+    assert yes[is_man].mean() > yes[~is_man].mean() + 0.5
+
+
+def test_the_secret_model_answers_made_up_rows_by_the_decoy(rows_and_secret):
+    _, people, secret = rows_and_secret
+    rng = np.random.default_rng(3)
+    # every column on its own, as LIME draws it
+    drawn = people.apply(lambda column: rng.permutation(column))
+    decoy = drawn["Education-Num"] > 12
+    assert (secret(drawn)[:, 1] == decoy).mean() > 0.85
+    assert (secret(people)[:, 1] == (people["Education-Num"] > 12)).mean() < 0.7
+
+
+def test_the_secret_model_is_the_same_for_a_seed_and_refuses_other_tables(rows_and_secret):
+    known, people, secret = rows_and_secret
+    state = np.random.get_state()[1].copy()
+    np.testing.assert_array_equal(planted.secret_model(known)(people), secret(people))
+    assert (np.random.get_state()[1] == state).all()
+    for wrong in (known.to_numpy(), known.drop(columns="Sex")):
+        with pytest.raises(ValueError, match=r"columns of data.adult\(\)"):
+            planted.secret_model(wrong)
+
+
 # --- what the predictions of the exercises rest on -----------------------------------------------
 
 

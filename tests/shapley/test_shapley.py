@@ -149,7 +149,7 @@ def test_a_product_is_all_interaction_and_a_sum_has_none():
 
 def test_interactions_of_one_player_and_of_a_wrong_list():
     np.testing.assert_allclose(shapley.interaction_values([1.0, 3.0]), [[2.0]])
-    with pytest.raises(ValueError, match="all 2.d coalitions"):
+    with pytest.raises(ValueError, match=r"all 2\^d coalitions"):
         shapley.interaction_values([0.0, 1, 2])
 
 

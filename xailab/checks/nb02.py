@@ -12,6 +12,25 @@ def _distances() -> list[tuple]:
     return fixed + [(rng.exponential(2, size=n), rng.uniform(0.3, 3)) for n in (1, 3, 8)]
 
 
+def _rows_to_fit() -> list[tuple]:
+    rng = np.random.default_rng(3)
+    cases = []
+    for n, m, penalty in ((20, 2, 1.0), (50, 3, 1.0), (200, 5, 0.1), (30, 1, 4.0)):
+        Z = (rng.random((n, m)) < 0.4).astype(float)
+        y = Z @ rng.normal(size=m) + rng.normal(size=n) + 2
+        cases.append((Z, y, rng.uniform(0.1, 1, size=n), penalty))
+    return cases
+
+
+def _slopes(
+    Z: np.ndarray, y: np.ndarray, weights: np.ndarray, penalty: float, centre=None
+) -> np.ndarray:
+    """centre: the weights of the means that are subtracted, the sample weights by default."""
+    by = weights if centre is None else centre
+    Z, y = Z - by @ Z / max(by.sum(), 1), y - by @ y / max(by.sum(), 1)
+    return np.linalg.solve(Z.T * weights @ Z + penalty * np.eye(Z.shape[1]), Z.T @ (weights * y))
+
+
 EXERCISES: dict[str, Exercise] = {
     "02.share": Exercise(
         "In the switch table, let b be on in 90 % of the rows and a still in half. Which weight grows: "
@@ -60,6 +79,36 @@ EXERCISES: dict[str, Exercise] = {
                 "No sample weighs more than the row itself, which weighs 1.",
             ),
         ],
+    ),
+    "02.fit": Exercise(
+        "Write slopes_of(Z, y, weights, penalty): the coefficients of the weighted ridge regression of y "
+        "on the rows Z (n, m), without the intercept.",
+        _slopes,
+        _rows_to_fit,
+        [
+            (
+                lambda Z, y, w, a: _slopes(Z, y, np.ones_like(w), a),
+                "That is a ridge regression in which all rows count the same: use the weights.",
+            ),
+            (
+                lambda Z, y, w, a: _slopes(Z, y, w, a, centre=np.ones_like(w)),
+                "You subtracted the plain means; subtract the weighted ones.",
+            ),
+            (
+                lambda Z, y, w, a: _slopes(Z, y, w, a, centre=np.zeros_like(w)),
+                "Without centring the line is forced through the origin: subtract the weighted means.",
+            ),
+            (
+                lambda Z, y, w, a: _slopes(Z, y, w, 0),
+                "The penalty is missing: add penalty times the identity matrix.",
+            ),
+            (
+                lambda Z, y, w, a: _slopes(Z, y, w**2, a, centre=w),
+                "The weights are in it twice: multiply one of the two factors by them.",
+            ),
+        ],
+        minutes=15,
+        hint="(Z.T * weights) @ Z is Z' P Z; np.linalg.solve(left, right) solves the system.",
     ),
     "02.square": Exercise(
         "The output is a^2, a is standard normal, the row is a = 2, discretise=False, width 0.75. "

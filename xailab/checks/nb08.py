@@ -157,6 +157,7 @@ EXERCISES: dict[str, Exercise] = {
         ],
         level="hunt",
         minutes=15,
-        hint="For each column, compare the share of yes between groups of real rows: secret(rows)[:, 1].",
+        hint="Compare the share of yes, secret(rows)[:, 1], between groups of real rows. Two columns look "
+        "alike? Then compare inside one group, such as unmarried men and women.",
     ),
 }

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from .. import lime_text
+from .. import lime_text, local_fit
 from .exercise import Exercise
 
 
@@ -31,6 +31,19 @@ def _at_spaces(units, asked):
 def _counted(units, asked):
     found = [re.findall(r"\w+", t) for t in asked]
     return np.array([[words.count(u) for u in units] for words in found], dtype=float)
+
+
+def _kept_words() -> list[tuple]:
+    rng = np.random.default_rng(6)
+    fixed = [(np.array([[1.0, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]]), 0.25)]
+    drawn = [
+        ((rng.random((n, m)) < 0.6) * 1.0, width) for n, m, width in ((5, 9, 0.25), (8, 3, 0.5))
+    ]
+    return fixed + drawn
+
+
+def _text_weights(Z: np.ndarray, width: float) -> np.ndarray:
+    return local_fit.exponential_kernel(local_fit.cosine_distance(Z), width)
 
 
 def _left_out(m: int) -> float:
@@ -72,6 +85,39 @@ EXERCISES: dict[str, Exercise] = {
         level="write",
         minutes=5,
         hint="The mean of 1, 2, ..., m is (m + 1) / 2.",
+    ),
+    "10.weights": Exercise(
+        "Write weights_of(Z, width): the sample weight of each row of Z (n, m), exp(-D^2 / (2 width^2)) "
+        "with the cosine distance D = 1 - sqrt(share of words kept).",
+        _text_weights,
+        _kept_words,
+        [
+            (
+                lambda Z, w: local_fit.exponential_kernel(1 - Z.mean(1), w),
+                "1 minus the share kept is no cosine distance: the root of the share is missing.",
+            ),
+            (
+                lambda Z, w: local_fit.exponential_kernel(np.sqrt(Z.mean(1)), w),
+                "The root of the share kept is the similarity; the distance is 1 minus it.",
+            ),
+            (
+                lambda Z, w: local_fit.exponential_kernel(1 - np.sqrt(1 - Z.mean(1)), w),
+                "Z is 1 for a word that is kept: its mean is the share kept already.",
+            ),
+            (
+                lambda Z, w: np.exp(-(1 - np.sqrt(Z.mean(1))) / (2 * w**2)),
+                "The distance is squared, too.",
+            ),
+        ],
+        level="write",
+        minutes=5,
+        hint="Z.mean(axis=1) is the share of words that each text keeps.",
+        properties=[
+            (
+                lambda pi, Z, w: (pi <= 1).all(),
+                "No text weighs more than the full one, which weighs 1.",
+            ),
+        ],
     ),
     "10.presence": Exercise(
         "Write presence(units, texts): an array (n, m) of 0 and 1, 1 where text i contains unit j as a "

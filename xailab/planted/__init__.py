@@ -1,7 +1,8 @@
 """Models whose right explanation is known, because it was put in by hand.
 
-``secret_model`` is a table model with a rule to be found. The networks follow here: each is a small CNN with global average pooling and one linear layer that separates two classes of
-composed pictures. What it looks at is no guess: it is written in its weights.
+``secret_model`` is a table model with a rule to be found. The networks below are small CNNs with
+global average pooling and one linear layer that separate two classes of composed pictures. What they
+look at is no guess: it is written in their weights.
 """
 
 from dataclasses import dataclass
