@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from .._utils.tables import column_names
 from .._utils.validation import check_array
@@ -170,6 +171,7 @@ def dependence(
     ax, scales = axes_or_new(ax), []
     x, y = X[feature].to_numpy(dtype=float), values[:, X.columns.get_loc(feature)]
     if (x == np.round(x)).all():
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         x = x + np.random.default_rng(0).uniform(-0.3, 0.3, len(x))
     if color_by is None:
         ax.scatter(x, y, s=14, color=NEUTRAL)
