@@ -67,6 +67,12 @@ def test_dependence_on_a_category_shows_its_names_and_refuses_it_as_a_color():
         plots.dependence(values, TIED, "gain", "sex", categories=names)
 
 
+def test_whole_numbers_have_whole_ticks():
+    school = pd.DataFrame({"school": np.arange(1.0, 17)})
+    ticks = plots.dependence(np.zeros((16, 1)), school, "school").get_xticks()
+    assert len(ticks) > 3 and (ticks == np.round(ticks)).all()
+
+
 def test_dots_of_whole_numbers_are_moved_a_little_and_the_same_every_time():
     values = np.zeros((10, 2))
     first, again = (
