@@ -455,8 +455,8 @@ def test_the_share_in_the_description_is_of_all_values_by_size():
         n_evaluations=10,
     )
     # |4| + |3| of 4 + 3 + 2 + 1
-    assert "together 70% of all pushes" in one.describe(k=2)
-    assert "together 100% of all pushes" in one.describe(k=4)
+    assert "together 70% of the sum of all absolute values" in one.describe(k=2)
+    assert "together 100% of the sum of all absolute values" in one.describe(k=4)
 
 
 def test_a_row_of_many_has_its_share_of_the_evaluations(six):
