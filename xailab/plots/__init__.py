@@ -2,7 +2,8 @@
 
 Orange raises, blue lowers, grey is neutral; the colours differ for colour-blind readers and in grey
 print. Heat maps use a colour map whose lightness grows with the value. Axis labels name the output.
-Figures of pictures are drawn here, those for tables in ``tables`` and ``many_rows``.
+Figures of several pictures are drawn here, heat maps in ``heat_maps``, those for tables in ``tables`` and
+``many_rows``.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,16 @@ from matplotlib.colors import TwoSlopeNorm
 from .._utils.labels import label
 from .._utils.validation import check_mask
 from ..data.images import as_rgb
+from .heat_maps import (
+    blend,
+    box_legend,
+    boxed,
+    heat_bar,
+    heatmap,
+    jet_and_ours,
+    overlay,
+    photo,
+)
 from .many_rows import attribution_heatmap, decision, dependence, importance, summary
 from .settings import COLORS, HEAT, LOW_HIGH, axes_or_new, check_map, literal, style, words
 from .tables import (
@@ -30,104 +41,6 @@ from .tables import (
 )
 
 
-def photo(image: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
-    """A picture without axes. image: (H, W, 3) uint8 or (H, W) grey."""
-    ax = axes_or_new(ax, height=3.2, width=3.2)
-    ax.imshow(image, cmap="gray")
-    ax.set_title(title)
-    ax.set_axis_off()
-    return ax
-
-
-def heatmap(h: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
-    """A heat map on the fixed scale 0 to 1: black is no evidence, so an empty map looks empty."""
-    h, ax = check_map(h), axes_or_new(ax, height=3.2, width=3.2)
-    ax.imshow(h, cmap=HEAT, vmin=0, vmax=1)
-    ax.set_title(title)
-    ax.set_axis_off()
-    return ax
-
-
-def heat_bar(axes, label: str = "share of the map's maximum", cmap: str = HEAT):
-    """The colour bar from 0 to 1 beside heat maps or overlays; returns it.
-
-    axes: one Axes or an array of them, all of one figure.
-    """
-    axes = list(np.ravel(axes))
-    scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), cmap)
-    return axes[0].figure.colorbar(scale, ax=axes, label=label, shrink=0.85)
-
-
-def blend(image: np.ndarray, h: np.ndarray, cmap: str = HEAT) -> np.ndarray:
-    """The picture in grey with the heat map laid over it: uint8 (H, W, 3).
-
-    h: (H, W) in [0, 1], its opacity is 0.75 h. cmap: one of ``settings.PALETTES``.
-    """
-    image = as_rgb(image)
-    h = check_map(h, image)
-    grey = np.repeat(image.mean(2, keepdims=True), 3, axis=2) * 0.8
-    color = plt.get_cmap(cmap)(h)[..., :3] * 255
-    opacity = 0.75 * np.clip(h, 0, 1)[..., None]
-    return ((1 - opacity) * grey + opacity * color).astype(np.uint8)
-
-
-def overlay(
-    image: np.ndarray, h: np.ndarray, title: str = "", ax: Axes | None = None, *, cmap: str = HEAT
-) -> Axes:
-    """A heat map over the grey picture.
-
-    Parameters
-    ----------
-    image : array (H, W, 3), uint8
-        The picture.
-    h : array (H, W)
-        The heat map, in [0, 1].
-    title : str
-        Above the picture.
-    ax : Axes, optional
-        Where to draw; None makes a new figure.
-    cmap : str
-        One of ``settings.PALETTES``.
-    """
-    return photo(blend(image, h, cmap=cmap), title, ax)
-
-
-def boxed(
-    image: np.ndarray,
-    h: np.ndarray,
-    mask: np.ndarray,
-    threshold: float = 0.5,
-    title: str = "",
-    ax: Axes | None = None,
-    *,
-    cmap: str = HEAT,
-) -> Axes:
-    """The overlay with the object's box (white) and the outline of the marked region (blue).
-
-    Parameters
-    ----------
-    image, h, title, ax, cmap
-        As in ``overlay``.
-    mask : array (H, W), bool
-        The object.
-    threshold : float
-        The region is {h >= threshold * max(h)}.
-    """
-    mask, h = check_mask(mask), check_map(h, image)
-    if mask.shape != h.shape or not mask.any():
-        raise ValueError(
-            f"The mask must have the heat map's shape {h.shape} and not be empty; it has {mask.shape}."
-        )
-    ax = overlay(image, h, title, ax, cmap=cmap)
-    ys, xs = np.nonzero(mask)
-    # half a pixel inside the edge of the object, so that no side is cut off at the picture's border
-    corners = (xs.min(), ys.min()), np.ptp(xs), np.ptp(ys)
-    ax.add_patch(plt.Rectangle(*corners, fill=False, ec="white", lw=2, clip_on=False))
-    if h.max() > 0:
-        ax.contour(h, [threshold * h.max()], colors=["#7fc4ff"], linewidths=1.5)
-    return ax
-
-
 def grid(
     rows: dict[str, Sequence[np.ndarray]],
     columns: Sequence[str],
@@ -136,8 +49,8 @@ def grid(
 ):
     """Pictures in rows and columns with their names; returns the array of Axes.
 
-    rows: name -> pictures (uint8) in the order of ``columns``. size: of a picture, in inches. bar: with
-    the colour bar of heat maps.
+    rows: name -> pictures (uint8) in the order of ``columns``. size: of a picture, in inches.
+    bar: with the colour bar of heat maps, where the pictures are overlays.
     """
     _, axes = plt.subplots(
         len(rows),

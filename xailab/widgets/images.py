@@ -57,8 +57,11 @@ def cam_explorer(
             f"{p[target]:.2f}) at {layer}, {k} maps of {height} x {width}: "
             f"{marked if h.any() else 'the map is empty, nothing here supports the class'}."
         )
-        title = f"{cam.LABELS[method]}, {layer}"
-        return plots.overlay(view, h, title, cmap=PALETTES[colours]), text
+        title, cmap = f"{cam.LABELS[method]}, {layer}", PALETTES[colours]
+        ax = plots.overlay(view, h, title, cmap=cmap)
+        ax.figure.set_size_inches(4.4, 3.4)
+        plots.heat_bar(ax, cmap=cmap)
+        return ax, text
 
     return panel(
         draw,
