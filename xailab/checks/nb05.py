@@ -43,7 +43,7 @@ def _zero_to_one(mask: torch.Tensor) -> torch.Tensor:
 def _score_cam_weights(
     score: Callable, x: torch.Tensor, A: torch.Tensor, scale: Callable = _zero_to_one
 ) -> torch.Tensor:
-    masks = [scale(cam.upsample(A[:, k], x.shape[2:])) for k in range(A.shape[1])]
+    masks = [scale(cam.upsample(A[:, k], (x.shape[2], x.shape[3]))) for k in range(A.shape[1])]
     return torch.stack([score(x * mask[:, None])[0] for mask in masks])
 
 
