@@ -117,7 +117,9 @@ def cascading_randomisation(
         if place % every == 0 or place == len(names) - 1:
             drawn.append(name)
             steps.append(explain(net))
-    maps = {method: np.stack([step[method] for step in steps]) for method in steps[0]}
+    steps = [dict(step) for step in steps]
+    # one method after the other, so that the maps are not all in memory twice
+    maps = {method: np.stack([step.pop(method) for step in steps]) for method in [*steps[0]]}
     similarity = {
         method: np.array([_similarities(m[0], step) for step in m]) for method, m in maps.items()
     }
