@@ -173,6 +173,14 @@ def test_a_chart_stays_a_png_of_few_colours_and_a_photograph_becomes_a_small_jpe
     assert mime == "image/png"
     shown = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
     np.testing.assert_array_equal(shown, chart)
+    # a colour bar of 2,000 pixels beside a large picture of other colours keeps its ends
+    bar = np.linspace((35, 102, 171), (209, 96, 15), 200).round().astype(np.uint8)
+    soft = np.linspace((180, 190, 200), (220, 200, 180), 300).round().astype(np.uint8)
+    soft = np.broadcast_to(soft[:, None], (300, 600, 3)).copy()
+    soft[50:250, 570:580] = bar[:, None]
+    shown = Image.open(io.BytesIO(figures.small(base64.b64decode(_png(soft)))[1])).convert("RGB")
+    off = np.abs(np.asarray(shown).astype(int) - soft).max()
+    assert off < 25
     noise = np.random.default_rng(0).integers(0, 256, (500, 800, 3), np.uint8)
     mime, content = figures.small(base64.b64decode(_png(noise)))
     assert mime == "image/jpeg" and len(content) <= figures.LIMIT

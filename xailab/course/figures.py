@@ -22,7 +22,10 @@ def small(png: bytes) -> tuple[str, bytes]:
         return Image.MIME[given.format or "PNG"], png
     picture = given.convert("RGB")
     written = io.BytesIO()
-    few = picture.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # median cut would drop colours of few pixels, such as the ends of a colour bar
+    few = picture.quantize(
+        COLORS, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
+    )
     few.save(written, "PNG", optimize=True)
     if written.tell() <= LIMIT:
         return "image/png", written.getvalue()
