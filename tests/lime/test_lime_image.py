@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from lime.lime_base import LimeBase
+from lime.lime_image import ImageExplanation
 from sklearn.metrics import pairwise_distances
 
 from xailab.lime_image import apply_mask, draw_masks, explain, hidden, superpixels
@@ -68,6 +69,19 @@ def test_the_same_masks_give_the_lime_packages_coefficients(image, grid, num_fea
     assert model.r2 == pytest.approx(r2, abs=1e-8)
     assert model.local_prediction == pytest.approx(local[0], abs=1e-8)
     assert model.model_prediction == brightness([image])[0, target]
+
+
+@pytest.mark.parametrize(("top", "positive_only"), [(5, True), (3, True), (8, False)])
+def test_the_mask_marks_what_the_packages_picture_marks(image, grid, top, positive_only):
+    model = explain(brightness, image, n_samples=100, segments=grid, target=0)
+    theirs = ImageExplanation(image, grid)
+    pairs = sorted(enumerate(model.weights), key=lambda pair: -abs(pair[1]))
+    theirs.local_exp[0] = pairs
+    _, marked = theirs.get_image_and_mask(0, positive_only, num_features=top)
+    # the package writes 1 for and -1 against, or 1 and 2 in older releases
+    ours = model.mask(top, positive_only)
+    assert np.array_equal(ours != 0, marked != 0)
+    assert np.array_equal(ours > 0, marked == 1)
 
 
 def test_an_image_with_everything_hidden_has_cosine_distance_one(image):

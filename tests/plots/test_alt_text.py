@@ -64,6 +64,8 @@ def test_pictures_say_titles_credits_and_the_scale_of_their_colours():
     assert said == "Picture: the picture. Picture: Grad-CAM. Photo: N. N., CC0."
     said = _said(plots.superpixel_heatmap(np.array([[0.25, -0.5]]), "all weights"))
     assert said.startswith("Picture: all weights.") and "weight (probability), -0.5 to 0.5." in said
+    said = _said(plots.superpixel_heatmap(np.array([[0.25, -0.5]]), label="loss"))
+    assert "loss, -0.5 to 0.5." in said
 
 
 def test_a_long_description_is_cut_at_a_word():

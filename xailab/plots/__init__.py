@@ -189,6 +189,7 @@ def superpixel_heatmap(
     *,
     limit: float | None = None,
     bar: bool = True,
+    label: str = "weight (probability)",
 ) -> Axes:
     """Signed weights of superpixels: blue lowers, grey is neutral, orange raises.
 
@@ -204,12 +205,14 @@ def superpixel_heatmap(
         The weight at full colour, None for the largest; give one to compare several maps.
     bar : bool
         Whether to draw the colour scale.
+    label : str
+        What the scale counts.
     """
     h, ax = check_map(h), axes_or_new(ax, height=3.2, width=4)
     limit = limit or max(float(np.abs(h).max()), 1e-12)
     drawn = ax.imshow(h, cmap=LOW_HIGH, norm=TwoSlopeNorm(0, -limit, limit))
     if bar:
-        ax.figure.colorbar(drawn, ax=ax, label="weight (probability)", shrink=0.8)
+        ax.figure.colorbar(drawn, ax=ax, label=label, shrink=0.8)
     ax.set_title(title)
     ax.set_axis_off()
     return ax
