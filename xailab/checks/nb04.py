@@ -2,7 +2,40 @@
 
 import numpy as np
 
+from ..lime_image.perturbation import apply_mask
 from .exercise import Exercise
+
+
+def _pictures() -> list[tuple]:
+    """An image, its covered copy, its superpixels and a row of the binary matrix."""
+    rng = np.random.default_rng(23)
+    cases = []
+    for height, width, m in ((4, 6, 3), (6, 4, 4), (5, 5, 2)):
+        image, covered = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+        segments = np.arange(height * width).reshape(height, width) * m // (height * width)
+        row = np.arange(m) % 2
+        cases += [(image, covered, segments, row), (image, covered, segments, 0 * row)]
+    return cases
+
+
+def _only_last(image, covered, segments, row):
+    """Begins with a fresh copy for every hidden superpixel, so that one stays hidden only."""
+    picture = image.copy()
+    for j in np.flatnonzero(row == 0):
+        picture = np.where((segments == j)[..., None], covered, image)
+    return picture
+
+
+def _blackened(image, covered, segments, row):
+    return apply_mask(image, np.zeros_like(image), segments, row)
+
+
+def _columns(image, covered, segments, row):
+    """Takes the numbers of superpixels for numbers of pixel columns."""
+    picture = image.copy()
+    hidden = np.flatnonzero(row == 0)
+    picture[:, hidden] = covered[:, hidden]
+    return picture
 
 
 def _half() -> list[tuple]:
@@ -17,6 +50,35 @@ def _binary() -> list[tuple]:
 
 
 EXERCISES: dict[str, Exercise] = {
+    "04.perturb": Exercise(
+        "Write perturb(image, covered, segments, row): a copy of image in which every superpixel j "
+        "with row[j] == 0 is taken from covered.",
+        apply_mask,
+        _pictures,
+        [
+            (
+                lambda image, covered, segments, row: apply_mask(covered, image, segments, row),
+                "Shown and hidden are exchanged: 1 shows the photo, 0 shows covered.",
+            ),
+            (
+                _only_last,
+                "Only the last superpixel is hidden. Copy the image once, before the loop.",
+            ),
+            (
+                _blackened,
+                "The right superpixels, the wrong colour: they are painted as in covered, not black.",
+            ),
+            (
+                _columns,
+                "picture[:, j] is a column of pixels. The pixels of superpixel j are segments == j.",
+            ),
+            (
+                lambda image, covered, segments, row: image.copy(),
+                "That is the image itself: nothing is hidden.",
+            ),
+        ],
+        hint="For each j with row[j] == 0: here = segments == j, then picture[here] = covered[here].",
+    ),
     "04.split": Exercise(
         "Square 5 is cut into four pieces, and the classifier needs all four. Which weight, to one "
         "digit, does LIME give each of them?",
