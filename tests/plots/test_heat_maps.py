@@ -61,7 +61,7 @@ def test_pictures_in_a_grid_share_one_colour_bar_if_asked():
 
 
 def test_jet_is_blue_where_the_map_is_zero_and_red_at_its_maximum_and_ours_is_grey_there():
-    axes = plots.jet_and_ours(IMAGE, MAP)
+    axes = plots.papers_and_ours(IMAGE, MAP)
     jet, ours = (ax.images[0].get_array() for ax in axes)
     low, high = (0, 0), np.unravel_index(MAP.argmax(), MAP.shape)
     red, green, blue = jet[low]
@@ -74,4 +74,4 @@ def test_jet_is_blue_where_the_map_is_zero_and_red_at_its_maximum_and_ours_is_gr
         "heat (1 = the map's maximum)"
     ] * 2
     with pytest.raises(ValueError, match="differ in size"):
-        plots.jet_and_ours(IMAGE, MAP.T)
+        plots.papers_and_ours(IMAGE, MAP.T)

@@ -22,8 +22,8 @@ from .heat_maps import (
     boxed,
     heat_bar,
     heatmap,
-    jet_and_ours,
     overlay,
+    papers_and_ours,
     photo,
 )
 from .many_rows import attribution_heatmap, decision, dependence, importance, summary

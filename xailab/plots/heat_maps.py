@@ -82,7 +82,7 @@ def overlay(
     return photo(blend(image, h, cmap=cmap), title, ax)
 
 
-def jet_and_ours(image: np.ndarray, h: np.ndarray) -> np.ndarray:
+def papers_and_ours(image: np.ndarray, h: np.ndarray) -> np.ndarray:
     """One heat map over its picture, as most papers colour it and as this course does.
 
     Left: the colours "jet" (blue is low, red is high), mixed half and half with the picture, as

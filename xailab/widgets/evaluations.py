@@ -3,8 +3,6 @@
 import ipywidgets as ipw
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 
 from .. import metrics, plots
 from .._utils.labels import label
@@ -33,8 +31,7 @@ def localisation_explorer(views, maps: dict[str, np.ndarray]) -> Panel:
         above = f"{photo}, {label(method)},\nthreshold {threshold:.2f}"
         cmap = PALETTES[colours]
         words(plots.boxed(view.image, h, view.mask, threshold, above, ax, cmap=cmap))
-        scale = ScalarMappable(Normalize(0, 1), cmap)
-        ax.figure.colorbar(scale, ax=ax, label="heat (1 = the map's maximum)", shrink=0.8)
+        plots.heat_bar(ax, cmap=cmap)
         return ax, f"{title}: {said}."
 
     return panel(
