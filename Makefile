@@ -80,7 +80,7 @@ test-blank: $(STAMP)  ## the student edition runs with its blanks empty
 	$(RUN) -m xailab.course editions --only student --out build/gate
 	$(RUN) -m pytest -q $(ALL:notebooks/%=build/gate/student/%) $(NBVAL)
 
-test-networks: $(STAMP)  ## notebooks 04 to 07 with ResNet50 and VGG16 of random weights
+test-networks: $(STAMP)  ## notebooks 04 to 07 and 09 with ResNet50 and VGG16 of random weights
 	$(RUN) -m pytest -q $(NETWORKS) -n 2
 
 test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser

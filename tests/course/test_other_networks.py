@@ -1,4 +1,4 @@
-"""Notebooks 04 to 07 with another network: one line at the top is changed, and every cell runs.
+"""Notebooks 04 to 07 and 09 with another network: one line at the top is changed, and every cell runs.
 
 The networks have random weights, from a file as a reader would have one, and few channels and
 blocks, so that a run takes seconds. Such a network recognises nothing, so the notebooks' claims about
@@ -17,7 +17,7 @@ from support import slim
 
 from xailab.course.notebooks import NOTEBOOKS, notebook_paths
 
-PATHS = [p for p in notebook_paths(NOTEBOOKS) if p.stem[:2] in ("04", "05", "06", "07")]
+PATHS = [p for p in notebook_paths(NOTEBOOKS) if p.stem[:2] in ("04", "05", "06", "07", "09")]
 # The photos that the notebooks choose by name, and as many more as a report needs: ten.
 FEW = "gibbon pig anemone_fish hammer_red hammer_claw koala chickens jaguar polar_bear volleyball"
 

@@ -26,14 +26,14 @@ def _top(values, k) -> set:
 
 EXERCISES: dict[str, Exercise] = {
     "13.order": Exercise(
-        "Write order(values, raises): the positions of the features, those first that push most "
-        "to the side on which the output lies; raises says whether that side is up.",
+        "Write order(values, raises): the positions of the features, those first that contribute most "
+        "towards the side on which the output lies; raises says whether that side is up.",
         tables.strongest_first,
         _sides,
         [
             (
                 lambda v, raises: np.argsort(-np.abs(v)),
-                "By size alone, what pushes to the other side would come first, too.",
+                "By size alone, what contributes to the other side would come first, too.",
             ),
             (
                 lambda v, raises: np.argsort(-v),
