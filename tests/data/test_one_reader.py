@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from support.tiny import Tiny
 
-from xailab import evaluate, lime_image, models
+from xailab import data, evaluate, lime_image, models
 from xailab.data import images, own_pictures
 
 RNG = np.random.default_rng(0)
@@ -56,6 +56,7 @@ def turned(tag):
 def test_every_way_in_turns_the_picture_upright(tmp_path, tag):
     for name, source in ways(turned(tag), tmp_path).items():
         assert np.array_equal(images.as_rgb(source), UPRIGHT), name
+        assert np.array_equal(data.read_image(source), UPRIGHT), name
 
 
 PALETTE = Image.fromarray(UPRIGHT).quantize(8)

@@ -23,12 +23,15 @@ class _Unsuitable(Exception):
     """An image that can be read, but not without losing what it shows; says what to do."""
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path | bytes | Image.Image) -> np.ndarray:
     """An image file as (H, W, 3) uint8 RGB, turned upright as its orientation tag says.
 
-    Raises FileNotFoundError when there is no such file, ValueError when it is no image, has more
-    than ``MOST_PIXELS`` pixels or more than 8 bits per channel.
+    path: also the file's bytes, the open file or a PIL image. Raises FileNotFoundError when there is
+    no such file, ValueError when it is no image, has more than ``MOST_PIXELS`` pixels or more than
+    8 bits per channel.
     """
+    if isinstance(path, bytes | bytearray | memoryview | Image.Image) or hasattr(path, "read"):
+        return as_rgb(path)
     if not isinstance(path, str | Path):
         raise TypeError(
             f"The path of an image file must be a string or Path, not {truncated(path)}."
