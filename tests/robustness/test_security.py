@@ -27,7 +27,7 @@ from xailab.checks import quiz
 from xailab.course import notebooks, pages
 from xailab.data import images, own_pictures, own_table
 from xailab.evaluate import batch, report
-from xailab.plots import embed
+from xailab.plots import alt_text, embed
 from xailab.shapley import attribution
 from xailab.widgets import images as image_widgets
 from xailab.widgets import overlay, prerendered
@@ -383,8 +383,11 @@ def test_names_of_the_data_are_no_formulas(table):
         box = widgets.background_slider(_one, X.iloc[0], X, f"price of {name}", 10)
         ax = plots.contributions(pd.Series([1.0, 2], [name, "b"]), name)
         ax.figure.canvas.draw()
-        assert name in [t.get_text() for t in ax.get_yticklabels()]
-        assert not any(t.get_parse_math() for t in ax.get_yticklabels()) and box.picture.value
+        # what is drawn, and whether as a formula
+        drawn = [t._preprocess_math(t.get_text()) for t in ax.get_yticklabels()]
+        assert (name, False) in drawn
+        assert not any(math is True for _, math in drawn) and box.picture.value
+        assert name in alt_text.describe(ax.figure)
 
 
 def test_what_the_browser_builds_it_builds_of_text_nodes():

@@ -98,7 +98,7 @@ def test_shaps_card_names_background_cost_seed_and_gap(table):
     assert "my model" in drawn.card(model="my model")
     assert "rain" in str(drawn)
     assert "seed            3" in drawn.card()
-    assert exact.describe(2).count("(") == 2
+    assert exact.describe(2).count(" it by ") == 2
 
 
 def test_many_rows_can_be_taken_one_by_one_or_in_slices(table):
