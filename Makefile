@@ -68,7 +68,7 @@ test-unit: $(STAMP) $(if $(BROWSER),$(VENV)/.installed-browser $(VENV)/.installe
 	$(RUN) -m pytest -q tests --ignore $(NETWORKS) $(if $(BROWSER),,--ignore tests/browser) $(BY_FILE)
 
 # The longest notebooks begin, so that both workers end together.
-LONGEST = $(foreach n,07 10 06 11 04 13 03,$(wildcard notebooks/$(n)_*.ipynb))
+LONGEST = $(foreach n,07 06 04 03 08 11 10,$(wildcard notebooks/$(n)_*.ipynb))
 ALL     = $(LONGEST) $(filter-out $(LONGEST),$(wildcard notebooks/[0-9]*.ipynb))
 NBVAL   = --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-kernel-startup-timeout=120 \
 	--nbval-sanitize-with tests/nbval.cfg -n 2 --dist loadscope --no-loadscope-reorder

@@ -20,7 +20,7 @@ PICTURES = {"image/png", "image/jpeg"}
 KEPT_OUTPUTS = ("text/plain", *sorted(PICTURES))
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 # the notebooks that take longest, longest first, as in the Makefile
-LONGEST = ("07", "10", "06", "11", "04", "13", "03")
+LONGEST = ("07", "06", "04", "03", "08", "11", "10")
 
 
 def notebook_paths(folder: Path = NOTEBOOKS) -> list[Path]:
