@@ -23,11 +23,14 @@ function label(panel) {
 
 function render({ el }) {
   el.hidden = true;
-  let observer;
+  let frame, observer;
   // the panel around takes the element up only after it is drawn
-  const frame = requestAnimationFrame(function find() {
+  function find() {
     const panel = el.closest(".xailab-panel");
-    if (!panel) return requestAnimationFrame(find);
+    if (!panel) {
+      frame = requestAnimationFrame(find);
+      return;
+    }
     observer = new MutationObserver(() => label(panel));
     observer.observe(panel, {
       subtree: true,
@@ -36,7 +39,8 @@ function render({ el }) {
       attributeFilter: ["src", "aria-valuenow", "aria-valuetext"],
     });
     label(panel);
-  });
+  }
+  frame = requestAnimationFrame(find);
   return () => {
     cancelAnimationFrame(frame);
     observer?.disconnect();
