@@ -39,10 +39,17 @@ def small(png: bytes) -> tuple[str, bytes]:
         scale -= 0.1
 
 
+def alt(output: nbformat.NotebookNode) -> str:
+    """The text equivalent that a figure carries, or nothing."""
+    said = output.get("metadata", {})
+    found = [said.get(mime, {}).get("alt", "") for mime in ("image/png", "image/jpeg")]
+    return "".join(found)
+
+
 def keep_small(output: nbformat.NotebookNode) -> None:
     """Replace the picture of an output by its small form; its text equivalent stays."""
     given = output.data.pop("image/png", None) or output.data.pop("image/jpeg", None)
-    alt = next((said.get("alt", "") for said in output.metadata.values() if "alt" in said), "")
+    text = alt(output)
     mime, content = small(base64.b64decode(given))
     output.data[mime] = base64.b64encode(content).decode("ascii")
-    output.metadata = nbformat.from_dict({mime: {"alt": alt}} if alt else {})
+    output.metadata = nbformat.from_dict({mime: {"alt": text}} if text else {})

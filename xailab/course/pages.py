@@ -13,6 +13,7 @@ from nbconvert import HTMLExporter
 from PIL import Image
 
 from .._utils.files import atomic_write
+from .figures import alt
 from .notebooks import in_parallel, notebook_paths, run, title
 
 
@@ -46,13 +47,6 @@ def settle(output: nbformat.NotebookNode) -> None:
     if output.output_type == "stream" and "\r" in output.text:
         last = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in output.text.split("\n")]
         output.text, output.name = "\n".join(last), "stdout"
-
-
-def alt(output: nbformat.NotebookNode) -> str:
-    """The text equivalent that a figure carries, or nothing."""
-    said = output.get("metadata", {})
-    found = [said.get(mime, {}).get("alt", "") for mime in ("image/png", "image/jpeg")]
-    return "".join(found)
 
 
 def _picture(output: nbformat.NotebookNode) -> None:

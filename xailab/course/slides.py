@@ -7,7 +7,8 @@ from pathlib import Path
 
 import nbformat
 
-from . import notebooks, pages
+from . import notebooks
+from .figures import alt
 
 STYLE = """body { margin: 0; font-family: sans-serif; scroll-snap-type: y proximity; }
 figure { box-sizing: border-box; min-height: 100vh; margin: 0; padding: 2vh 4vw; scroll-snap-align: start;
@@ -28,7 +29,7 @@ def figures(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str, bytes]]
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             for mime in notebooks.PICTURES & set(data):
-                yield heading, pages.alt(output), base64.b64decode(data[mime])
+                yield heading, alt(output), base64.b64decode(data[mime])
 
 
 def write(out: Path, paths: list[Path] | None = None) -> list[Path]:
@@ -39,12 +40,12 @@ def write(out: Path, paths: list[Path] | None = None) -> list[Path]:
         folder = out / path.stem
         folder.mkdir(parents=True, exist_ok=True)
         shown = []
-        for place, (heading, alt, picture) in enumerate(figures(notebook), 1):
+        for place, (heading, text, picture) in enumerate(figures(notebook), 1):
             kind = "png" if picture.startswith(b"\x89PNG") else "jpg"
             name = f"{place:02}.{kind}"
             (folder / name).write_bytes(picture)
             shown.append(
-                f'<figure><img src="{name}" alt="{html.escape(alt)}">'
+                f'<figure><img src="{name}" alt="{html.escape(text)}">'
                 f"<figcaption>{html.escape(heading)}</figcaption></figure>"
             )
         page = folder / "index.html"

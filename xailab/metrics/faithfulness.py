@@ -14,7 +14,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .._utils.tensors import class_indices, evaluation_mode, network, picture_batch
+from .._utils.tensors import (
+    all_finite,
+    check_logits,
+    class_indices,
+    evaluation_mode,
+    network,
+    picture_batch,
+)
 from .._utils.validation import check_array, check_int, check_random_state, truncated
 
 
@@ -100,13 +107,12 @@ def _score(
 
 def _logits(net: Any, x: torch.Tensor) -> torch.Tensor:
     """What the model returns for x (B, C, H, W): finite logits (B, classes), or one sentence."""
-    logits = net(x)
-    class_indices(None, logits)
-    if len(logits) != len(x) or not torch.isfinite(logits).all():
+    logits = check_logits(net(x))
+    finite = all_finite(logits)
+    if len(logits) != len(x) or not finite:
         raise ValueError(
             f"The model must return finite logits for each of {len(x)} pictures; it returned "
-            f"{len(logits)} rows, {'some' if not torch.isfinite(logits).all() else 'none'} of them "
-            "with NaN or infinite values."
+            f"{len(logits)} rows, {'none' if finite else 'some'} of them with NaN or infinite values."
         )
     return logits
 

@@ -5,7 +5,6 @@ It needs no kernel once it is shown, so it also works in static pages. Its numbe
 browser only counts.
 """
 
-import base64
 import io
 import zlib
 
@@ -20,7 +19,7 @@ from .. import metrics
 from .._utils.labels import label
 from .._utils.validation import check_mask
 from ..plots.settings import PALETTES
-from .panels import static
+from .panels import static, still_display
 
 STEPS = 100
 # of the marked region, as in overlay.js
@@ -79,11 +78,8 @@ class Spoken(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        still = {
-            "text/plain": self.text,
-            "image/png": base64.b64encode(self.still()).decode("ascii"),
-        }
-        return data | still, metadata | {"image/png": {"alt": self.text}}
+        still, said = still_display(self.text, self.still())
+        return data | still, metadata | said
 
 
 class ThresholdOverlay(Spoken):

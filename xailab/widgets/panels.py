@@ -86,7 +86,7 @@ def sentence(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or f"{type(error).__name__} without a message."
 
 
-def _still(text: str, png: bytes) -> tuple[dict, dict]:
+def still_display(text: str, png: bytes) -> tuple[dict, dict]:
     """What readers without a kernel see: data and metadata of a display."""
     data = {"text/plain": text, "image/png": base64.b64encode(png).decode("ascii")}
     return data, {"image/png": {"alt": text}}
@@ -105,7 +105,7 @@ class Box(ipw.VBox):
         panels = [child for child in self.children if isinstance(child, Panel)]
         if not panels:
             return data, {}
-        still, metadata = _still(panels[0].text, panels[0].picture.value)
+        still, metadata = still_display(panels[0].text, panels[0].picture.value)
         return data | still, metadata
 
 
@@ -194,7 +194,7 @@ class Panel(ipw.VBox):
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         # the complete readout, which ipywidgets would cut after 110 characters
-        still, metadata = _still(self.text, self.picture.value)
+        still, metadata = still_display(self.text, self.picture.value)
         return super()._repr_mimebundle_(**kwargs) | still, metadata
 
 
