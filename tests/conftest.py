@@ -17,6 +17,18 @@ settings.register_profile("course", deadline=None, derandomize=True, database=No
 settings.load_profile("course")
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of one file share what they make, so they stay with one worker.
+
+    Only the notebooks in JupyterLab are handed out one at a time. They take longest and come first.
+    """
+    for item in items:
+        alone = item.get_closest_marker("course")
+        group = item.name if alone else item.path.relative_to(item.config.rootpath).as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("course") is None)
+
+
 @pytest.fixture(autouse=True)
 def seeded_torch():
     """Networks that a test builds have the same weights in every run, in any order of tests."""
