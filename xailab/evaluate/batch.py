@@ -83,12 +83,18 @@ def run(
         joblib.delayed(_batch)(cnn, items[i : i + batch_size], memory, key, settings)
         for i in range(0, len(items), batch_size)
     )
-    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
-        rows_of_items = chain.from_iterable(joblib.Parallel(return_as="generator")(jobs))
-        if progress:
-            rows_of_items = tqdm(rows_of_items, total=len(items), unit=" pictures")
-        rows = [row for rows_of_item in rows_of_items for row in rows_of_item]
-    return pd.DataFrame(rows).assign(model=cnn.name, **about)
+    tables = []
+    with (
+        joblib.parallel_config(backend=backend, n_jobs=n_jobs),
+        tqdm(total=len(items), unit=" pictures", disable=not progress) as bar,
+    ):
+        for found in joblib.Parallel(return_as="generator")(jobs):
+            # a table needs a fifth of the memory that its rows need as dictionaries
+            tables.append(pd.DataFrame(list(chain.from_iterable(found))))
+            bar.update(len(found))
+    # pictures whose objects are all cut away make an empty table
+    filled = [one for one in tables if len(one)] or tables[:1]
+    return pd.concat(filled, ignore_index=True).assign(model=cnn.name, **about)
 
 
 def _check_names(items: Sequence) -> None:
