@@ -62,10 +62,10 @@ lint: $(STAMP)  ## style and types
 	$(VENV)/bin/python -m mypy
 
 # tests/conftest.py says which tests stay with one worker.
-GROUPS = -n 2 --dist loadgroup --no-loadscope-reorder -rs
+BY_FILE = -n 2 --dist loadscope --no-loadscope-reorder -rs
 NETWORKS = tests/course/test_other_networks.py
 test-unit: $(STAMP) $(if $(BROWSER),$(VENV)/.installed-browser $(VENV)/.installed-site)
-	$(RUN) -m pytest -q tests --ignore $(NETWORKS) $(if $(BROWSER),,--ignore tests/browser) $(GROUPS)
+	$(RUN) -m pytest -q tests --ignore $(NETWORKS) $(if $(BROWSER),,--ignore tests/browser) $(BY_FILE)
 
 # The longest notebooks begin, so that both workers end together.
 LONGEST = $(foreach n,07 06 04 03 08 11 10,$(wildcard notebooks/$(n)_*.ipynb))
@@ -85,14 +85,14 @@ test-networks: $(STAMP)  ## notebooks 04 to 07 and 09 with ResNet50 and VGG16 of
 
 test-browser: $(VENV)/.installed-site $(VENV)/.installed-browser  ## sliders and site in a real browser
 	command -v chromium || command -v google-chrome || $(VENV)/bin/python -m playwright install chromium
-	$(RUN) -m pytest -q tests/browser $(GROUPS)
+	$(RUN) -m pytest -q tests/browser $(BY_FILE)
 
 # e.g. make test-versions BOUND=highest: the unit tests in an environment of its own, in build/.
 # A wheel is built with the newest tools, so its test stays out.
 BOUND ?= lowest
 test-versions: build/venv-$(BOUND)/.installed  ## the unit tests with the lowest versions that are allowed
 	OMP_NUM_THREADS=1 XAILAB_PROGRESS=off PYTHONPATH="$(CURDIR)" build/venv-$(BOUND)/bin/python \
-		-m pytest -q tests --ignore $(NETWORKS) --ignore tests/browser --ignore tests/course/test_wheel.py $(GROUPS)
+		-m pytest -q tests --ignore $(NETWORKS) --ignore tests/browser --ignore tests/course/test_wheel.py $(BY_FILE)
 
 mutation: $(STAMP)  ## break the formulas one at a time; do the tests notice?
 	$(RUN) tests/support/mutations.py

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from xailab import data, models
 
@@ -17,15 +18,23 @@ settings.register_profile("course", deadline=None, derandomize=True, database=No
 settings.load_profile("course")
 
 
-def pytest_collection_modifyitems(items):
+class ByFile(LoadScopeScheduling):
     """Tests of one file share what they make, so they stay with one worker.
 
-    Only the notebooks in JupyterLab are handed out one at a time. They take longest and come first.
+    Only the notebooks in JupyterLab, which take longest, are handed out one at a time.
     """
-    for item in items:
-        alone = item.get_closest_marker("course")
-        group = item.name if alone else item.path.relative_to(item.config.rootpath).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if "test_the_course_runs" in nodeid else nodeid.split("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """The notebooks in JupyterLab come first."""
     items.sort(key=lambda item: item.get_closest_marker("course") is None)
 
 

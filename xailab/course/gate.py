@@ -19,7 +19,7 @@ def commands() -> list[list[str]]:
     """Arguments for Python, in order: style, unit tests, the notebooks as committed and blank."""
     names = [path.name for path in longest_first(notebook_paths())]
     left = "--ignore tests/course/test_other_networks.py --ignore tests/browser"
-    unit = f"tests {left} -n 2 --dist loadgroup --no-loadscope-reorder -rs".split()
+    unit = f"tests {left} -n 2 --dist loadscope --no-loadscope-reorder -rs".split()
     pytest = ["-m", "pytest", "-q"]
     return [
         ["-m", "ruff", "check", "."],
