@@ -10,6 +10,7 @@ from PIL import Image
 
 from xailab import data
 from xailab.course import live_page
+from xailab.widgets import experiment
 
 SIZES = {"laptop": (1366, 768), "phone": (390, 844)}
 
@@ -38,7 +39,7 @@ def opened(page, file):
 
     yield open_at
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert [url for url in asked if url.startswith("file:")] == [file.as_uri()]
+    assert {url for url in asked if url.startswith("file:")} == {file.as_uri()}
     assert complaints == []
 
 
@@ -229,3 +230,83 @@ def test_other_rows_give_lime_another_seed(opened):
     page.get_by_role("button", name="Draw other rows").press("Enter")
     assert "seed 1" in page.locator("#lime").inner_text()
     assert page.locator("#lime .value").all_inner_texts() != before
+
+
+# --- the class experiment ----------------------------------------------------------------------
+
+
+def press(page, tabs, key="Enter"):
+    """From the control that has the focus: Tab so many times, then the key."""
+    for _ in range(tabs):
+        page.keyboard.press("Tab")
+    page.keyboard.press(key)
+
+
+@pytest.mark.parametrize("width, height", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("group", [1, 2])
+def test_the_keyboard_alone_answers_the_twenty_items(opened, width, height, group):
+    page = opened(width, height)
+    _, items = experiment.course_items()
+    stage = page.locator("#experiment .xailab-stage")
+    focused = page.locator(":focus")
+    page.get_by_role("button", name=f"Group {group}").focus()
+    page.keyboard.press("Enter")
+    for place, item in enumerate(items):
+        waterfall = place % 2 == group - 1
+        word = "with" if waterfall else "without"
+        # the focus is on the new heading, and the two answers follow
+        assert focused.inner_text() == f"Item {place + 1} of 20, {word} the waterfall"
+        assert focused.evaluate("heading => heading.getBoundingClientRect().top") >= 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        bars = stage.locator(".xailab-chart li")
+        assert bars.count() == 12 * waterfall
+        if waterfall:
+            values = bars.locator(".value").all_inner_texts()
+            total = sum(float(value.replace("−", "-")) for value in values)
+            assert abs(item["base"] + total - item["p"][0]) < 0.008
+        assert stage.locator("tr.xailab-differs").count() == 3
+        # right with the waterfall; without it always "50K or less", which is right 5 times
+        yes = waterfall and item["p"][1] >= 0.5
+        press(page, 1 if yes else 2)
+        if place == 9:
+            page.reload()
+            page.locator("body[data-explained]").wait_for(timeout=60_000)
+            page.get_by_role("heading", name="Item 11 of 20").focus()
+    assert focused.inner_text() == "Right: 10 of 10 with the waterfall, 5 of 10 without it"
+    page.keyboard.press("Tab")
+    assert focused.input_value() == f"{group}: 10 5"
+    # the answers of all items, and the next student
+    press(page, 1)
+    assert stage.locator("tbody tr").count() == 20
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    press(page, 1)
+    assert focused.inner_text() == "Predict the model, 20 times"
+
+
+def test_back_takes_one_answer_back_and_a_held_key_answers_once(opened):
+    page = opened()
+    page.get_by_role("button", name="Group 1").click()
+    page.get_by_role("button", name="more than 50K").dblclick()
+    page.get_by_role("heading", name="Item 2 of 20").wait_for()
+    page.get_by_role("button", name="50K or less").focus()
+    page.keyboard.down("Enter")
+    page.get_by_role("heading", name="Item 3 of 20").wait_for()
+    page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.get_by_role("heading", name="Item 3 of 20").wait_for()
+    page.get_by_role("button", name="Back").press("Enter")
+    page.get_by_role("heading", name="Item 2 of 20").wait_for()
+
+
+def test_the_teacher_compares_the_lines_of_a_class(opened):
+    page = opened()
+    page.get_by_text("For the teacher").press("Enter")
+    lines = "\n".join(f"{1 + i % 2}: {5 + i % 4} {6 - i % 3}" for i in range(16))
+    for given in (lines, "1: 7 6\n2: 5 5"):
+        page.get_by_label("The lines of the class, one per student").fill(given)
+        page.get_by_role("button", name="Compare").press("Enter")
+        said = page.locator(".xailab-result[role=status]")
+        assert said.inner_text() == experiment.class_result(given).text
+    page.get_by_label("The lines of the class").fill("<b>7</b>")
+    page.get_by_role("button", name="Compare").press("Enter")
+    assert said.inner_text().startswith('"<b>7</b>" does not end like "1: 7 6"')

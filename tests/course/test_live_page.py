@@ -3,20 +3,17 @@
 import base64
 import json
 import re
-import shutil
-import subprocess
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.node import needs_node, run
 
 from xailab import cam, data, lime_tabular, metrics, shapley
 from xailab.course import live_page
 
-needs_node = pytest.mark.skipif(
-    shutil.which("node") is None, reason="node is not installed: it runs the page's JavaScript"
-)
 PICTURES = ("koala", "berlin_cathedral", "hammer_claw", "chickens")
 PERSON_A = 28197
 
@@ -24,24 +21,7 @@ PERSON_A = 28197
 @pytest.fixture
 def node(tmp_path):
     """Runs an async JavaScript body after the page's own functions; ``given`` is its input."""
-
-    def run(body, **given):
-        for name, value in given.items():
-            if isinstance(value, np.ndarray) and value.dtype == np.uint8:
-                given[name] = base64.b64encode(value.tobytes()).decode()
-        (tmp_path / "given.json").write_text(json.dumps(given))
-        code = f"""{live_page.script(live_page.ENGINE)}
-        const given = JSON.parse(require("fs").readFileSync("given.json"));
-        const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
-        (async () => {{ {body} }})().then((answer) => console.log(JSON.stringify(answer)));"""
-        (tmp_path / "run.js").write_text(code)
-        done = subprocess.run(
-            ["node", "run.js"], cwd=tmp_path, capture_output=True, text=True, timeout=300
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+    return partial(run, tmp_path, live_page.script(live_page.ENGINE))
 
 
 # --- the photograph as the network sees it -----------------------------------------------------

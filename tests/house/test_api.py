@@ -34,7 +34,8 @@ CONTRACT = {
     "holm cross_validated_threshold grid_pointing_game",
     "evaluate": "views View maps table",
     "plots": "photo heatmap overlays waterfall summary importance dependence force style",
-    "widgets": "threshold_overlay picker instance_explorer lime_dial what_if",
+    "widgets": "threshold_overlay picker instance_explorer lime_dial what_if class_experiment "
+    "class_result",
     "checks": "check progress",
 }
 FIELDS = {

@@ -23,6 +23,8 @@ from .. import data, models
 from .._utils.files import atomic_write
 from ..models import CNN, IncomeNet
 from ..plots.settings import HEAT
+from ..widgets import experiment
+from ..widgets.panels import static
 
 LIVE = Path(__file__).parent / "live"
 # pure functions, tested without a browser; then what draws and listens
@@ -40,16 +42,6 @@ NOTES = {
 # the person whom the notebooks explain, and how many others there are to choose from
 PERSON_A = 28197
 OTHERS = 12
-# what stands before and after a number
-UNITS = {
-    "Age": ("", " years"),
-    "Capital Gain": ("$", ""),
-    "Capital Loss": ("$", ""),
-    "Hours per week": ("", " hours"),
-}
-SCHOOLING = """none or preschool|grades 1 to 4|grades 5 to 6|grades 7 to 8|grade 9|grade 10|grade 11|
-    grade 12|high school|some college|associate, vocational|associate, academic|bachelor|master|
-    professional school|doctorate"""
 
 
 # --- the convolutional network -----------------------------------------------------------------
@@ -180,18 +172,6 @@ def table_columns(X_train: pd.DataFrame, categories: dict) -> list[dict]:
     return columns
 
 
-def _feature(name: str, categories: dict) -> dict:
-    if name in categories:
-        names = ["not stated" if n == "?" else n for n in categories[name]]
-        return {"name": name, "names": names}
-    before, after = UNITS.get(name, ("", ""))
-    feature: dict = {"name": name, "before": before, "after": after}
-    if name == "Education-Num":
-        meanings = [meaning.strip() for meaning in SCHOOLING.split("|")]
-        feature["meanings"] = dict(enumerate(meanings, start=1))
-    return feature
-
-
 def _income() -> dict:
     table = data.adult()
     X_train, X_test, y_train, _ = table.split()
@@ -203,12 +183,17 @@ def _income() -> dict:
         others.append({"name": name.replace("?", "job not stated"), "row": row.tolist()})
     return {
         "network": income_network(models.train_income_net(X_train, y_train)),
-        "features": [_feature(name, table.categories) for name in X_train],
+        "features": [experiment.feature_words(name, table.categories) for name in X_train],
         "columns": table_columns(X_train, table.categories),
         # the hundred rows of notebook 3
         "background": X_train.sample(100, random_state=0).to_numpy().tolist(),
         "people": [person, *others],
     }
+
+
+def _experiment() -> dict:
+    features, items = experiment.course_items()
+    return {"features": features, "items": items}
 
 
 # --- the page ----------------------------------------------------------------------------------
@@ -262,9 +247,13 @@ def build(out: Path) -> Path:
         "palette": _base64(palette.tobytes()),
         "photos": [_photo(cnn, name) for name in PHOTOS],
         "income": _income(),
+        "experiment": _experiment(),
     }
-    styles = (LIVE / "page.css").read_text(encoding="utf-8")
-    code = f'(() => {{\n"use strict";\n{script(ENGINE + PAGE)}\n}})();'
+    styles = "\n".join(
+        [(LIVE / "page.css").read_text(encoding="utf-8"), *map(static, experiment.STYLES)]
+    )
+    shared = "\n".join(map(static, experiment.SCRIPTS))
+    code = f'(() => {{\n"use strict";\n{script(ENGINE)}\n{shared}\n{script(PAGE)}\n}})();'
     text = Template((LIVE / "page.html").read_text(encoding="utf-8")).substitute(
         policy=_policy(code, styles),
         styles=styles,

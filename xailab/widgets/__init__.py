@@ -22,6 +22,7 @@ from .._utils.validation import check_int, one_number_per_row, truncated
 from ..local_fit import answers, of_class
 from ..plots.settings import COLORS, value_name
 from .evaluations import localisation_explorer, randomisation_explorer
+from .experiment import class_experiment, class_result
 from .overlay import ThresholdOverlay
 from .panels import Panel, color_switch, panel, slider
 from .prerendered import Picker, of_panel

@@ -11,8 +11,6 @@ function element(tag, attributes = {}, ...children) {
 }
 
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
-const signed = (value, digits = 3) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
-const grouped = (value) => value.toLocaleString("en-US");
 
 function readBase64(text) {
   const binary = atob(text);
