@@ -5,8 +5,10 @@ import re
 import nbformat
 import pytest
 
+from xailab import widgets
 from xailab.course import notebooks
 from xailab.evaluate import report
+from xailab.widgets import experiment
 
 GUIDE = notebooks.NOTEBOOKS / "teaching"
 INDEX = (GUIDE / "index.md").read_text(encoding="utf-8")
@@ -54,6 +56,20 @@ def test_the_day_has_no_holes():
     for begin, (_, minutes, _), following in zip(begins, rows, begins[1:], strict=False):
         assert begin + int(minutes) == following
     assert begins[-1] + int(rows[-1][1]) == 17 * 60
+
+
+def test_the_class_experiment_takes_ten_minutes_and_its_figures_are_those_of_the_items():
+    section = _section("A ten-minute class experiment")
+    assert sum(int(minutes) for minutes, _ in _rows(section)) == 10
+    features, items = experiment.course_items()
+    gain = [feature["name"] for feature in features].index("Capital Gain")
+    (place,) = [int(n) - 1 for n in re.findall(r"in item (\d+)", section)]
+    item = items[place]
+    assert item["a"][gain] == 0 and f"{item['b'][gain]:,.0f} dollars" in section
+    assert -0.05 < item["values"][gain] < 0 and item["p"][0] < 0.5 < item["p"][1]
+    code = re.search(r"```python\n(.*?)```", section, flags=re.S)[1]
+    shown = eval(code.splitlines()[-1], {"widgets": widgets})
+    assert shown.items == items
 
 
 def test_the_rubric_adds_up_and_the_test_has_an_answer_to_each_question():

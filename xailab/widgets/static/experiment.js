@@ -8,6 +8,8 @@
 const LEAST_STUDENTS = 10;
 const UNEQUAL = 1.5;
 const ANSWERS = ["50K or less", "more than 50K"];
+// otherwise JupyterLab would handle the keys that are pressed on a control
+const NO_SHORTCUTS = { "data-lm-suppress-shortcuts": "true" };
 
 // --- counts and the result of a class, word for word as in experiment.py -------------------------
 
@@ -122,12 +124,10 @@ function experiment({ model, el }) {
   const items = model.get("items");
   const stage = element("div", { class: "xailab-stage" });
   el.classList.add("xailab-experiment");
-  // otherwise JupyterLab would handle the keys
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
   el.append(stage, forTheTeacher());
 
   function button(text, act, attributes = {}) {
-    const made = element("button", { type: "button", ...attributes }, text);
+    const made = element("button", { type: "button", ...NO_SHORTCUTS, ...attributes }, text);
     made.addEventListener("click", act);
     return made;
   }
@@ -149,7 +149,7 @@ function experiment({ model, el }) {
         "differs from A in three features. Predict the model's answer for B: is the income above 50,000 dollars a year, that is, " +
         "is its probability 0.5 or more? In half of the items B gets the same answer as A."),
       element("p", {}, "In every second item A comes with a waterfall: its bars lead from the base value, the mean over other people, to " +
-        "A's probability. A bar says what A's value adds. It takes about six minutes; there are no marks."),
+        "A's probability. A bar says what A's value adds. Six minutes are planned; there are no marks."),
       element("p", { class: "xailab-buttons" }, "Your group, as the teacher says:",
         ...[1, 2].map((group) => button(`Group ${group}`, () => give({ group, answers: [] })))),
     ];
@@ -196,7 +196,7 @@ function experiment({ model, el }) {
     const group = model.get("group");
     const answers = model.get("answers");
     const [withIt, without] = countRight(items, group, answers);
-    const line = element("input", { readonly: "", size: 9, value: lineFor(group, [withIt, without]) });
+    const line = element("input", { ...NO_SHORTCUTS, readonly: "", size: 9, value: lineFor(group, [withIt, without]) });
     line.addEventListener("focus", () => line.select());
     const rows = items.map(({ p }, place) => element("tr", {},
       element("th", { scope: "row" }, String(place + 1)), element("td", {}, hasWaterfall(group, place) ? "with" : "without"),
@@ -208,7 +208,7 @@ function experiment({ model, el }) {
       element("p", {}, "Guessing gets 5 of 10 on average, and so does always giving A's answer. Ten items are too few to say anything " +
         "about you; the class together may say something."),
       element("p", {}, element("label", {}, "Line for your teacher: ", line)),
-      element("details", {}, element("summary", {}, "All items with the model's answers"),
+      element("details", {}, element("summary", NO_SHORTCUTS, "All items with the model's answers"),
         element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows))),
       element("p", { class: "xailab-buttons" }, button("Start again", () => give({ group: 0, answers: [] }), { class: "xailab-quiet" })),
     ];
@@ -216,6 +216,8 @@ function experiment({ model, el }) {
 
   function forTheTeacher() {
     const lines = element("textarea", { rows: 6, placeholder: "1: 7 6" });
+    // JupyterLab takes line breaks away from text fields inside cells
+    lines.addEventListener("keydown", (event) => event.stopPropagation());
     const said = element("p", { class: "xailab-result", role: "status", "aria-live": "polite" });
     const tell = () => {
       try {
@@ -225,7 +227,7 @@ function experiment({ model, el }) {
       }
     };
     return element("details", { class: "xailab-teacher" },
-      element("summary", {}, "For the teacher: the result of the class"),
+      element("summary", NO_SHORTCUTS, "For the teacher: the result of the class"),
       element("label", {}, "The lines of the class, one per student", lines),
       element("p", { class: "xailab-buttons" }, button("Compare", tell)), said);
   }
