@@ -202,6 +202,11 @@ def test_a_line_that_cannot_be_read_is_named_alike(tmp_path, lines):
     assert '"1: 7 6"' in found
 
 
+def test_lines_must_be_text():
+    with pytest.raises(TypeError, match="lines must be text"):
+        experiment.class_result([(1, 7, 6)])
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say():
     """Two groups, sets of items of unequal difficulty, no effect of the waterfall."""
     rng = np.random.default_rng(0)

@@ -166,8 +166,11 @@ def class_result(lines: str) -> ClassResult:
     freedom. It needs 10 students; below that students are only counted. There is no verdict either
     if one group is more than 1.5 times as large as the other. Student 1908.
     """
+    if not isinstance(lines, str):
+        raise TypeError(f"lines must be text, one line per student, not {type(lines).__name__}.")
     students = _read(lines)
-    groups = tuple(sum(group == g for group, _, _ in students) for g in (1, 2))
+    in_first = sum(group == 1 for group, _, _ in students)
+    groups = (in_first, len(students) - in_first)
     d = np.array([w - without for _, w, without in students])
     n = len(d)
     mean_with = sum(w for _, w, _ in students) / n
@@ -208,13 +211,13 @@ def _read(lines: str) -> list[tuple[int, int, int]]:
     students = []
     for line in filter(None, (line.strip() for line in lines.split("\n"))):
         found = LINE.search(line)
-        group, *right = map(int, found.groups()) if found else (0, 99)
-        if max(right) > 10:
+        group, right, without = map(int, found.groups()) if found else (0, 99, 99)
+        if max(right, without) > 10:
             raise ValueError(
                 f'"{line}" does not end like "1: 7 6": the group (1 or 2), then how many of 10 '
                 "were right with the waterfall and without it."
             )
-        students.append((group, *right))
+        students.append((group, right, without))
     if not students:
         raise ValueError('Paste the lines of the class first, such as "1: 7 6", one per student.')
     return students
