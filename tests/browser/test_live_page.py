@@ -86,6 +86,8 @@ def test_the_first_answer_comes_by_itself_and_nothing_is_wider_than_the_screen(
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert "of the heat lies on the object" in readout(page)
+    legend = page.locator("#methods legend").inner_text()
+    assert legend == "Method at layer head (last layer, 1,280 maps, 7 x 7)"
     assert page.locator("#canvas").get_attribute("aria-label") == readout(page)
     assert page.locator("#classes button").count() == 5
     assert "Probability of income > 50K: 0.989" in page.locator("#probability").inner_text()
@@ -118,7 +120,7 @@ def test_the_keyboard_moves_the_threshold_and_chooses_method_class_and_photo(ope
     page.locator("#thumbnails button").nth(2).focus()
     page.keyboard.press("Enter")
     answered(page, "porcupine")
-    assert "one class for porcupines and hedgehogs" in page.locator("#credit").inner_text()
+    assert "one class for porcupines and hedgehogs" in page.locator("#timing").inner_text()
 
 
 def test_probabilities_are_those_of_python(opened, cnn):

@@ -1,5 +1,7 @@
 """heatmaps() of a score of one's own, on its own scale, and with what a network's head allows."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ from support.networks import SmallVGG, network, small_cnn
 from support.tiny import Item, made
 from torch import nn
 
-from xailab import cam, evaluate, hooks, models
+from xailab import cam, evaluate, hooks, lime_image, models
+from xailab._utils.labels import label
 from xailab.evaluate import batch
 
 ALL = ("grad_cam", "grad_cam_pp", "ablation_cam", "layer_cam", "hires_cam")
@@ -187,6 +190,31 @@ def test_every_method_and_baseline_has_a_label_without_underscores():
     assert cam.LABELS["grad_cam_pp"] == "Grad-CAM++"
     assert not any("_" in text for text in cam.LABELS.values())
     assert len(set(cam.LABELS.values())) == len(cam.LABELS)
+
+
+def test_networks_and_segmentations_have_labels_without_underscores():
+    names = [*models.cnn_names(), *lime_image.SEGMENTATIONS, "scene_net"]
+    assert not any("_" in label(name) for name in names)
+    cnn = own(small_cnn(), 32)
+    assert cnn.label == cnn.name
+    assert dataclasses.replace(cnn, name="efficientnet_lite0").label == "EfficientNet-Lite0"
+
+
+def test_a_layers_label_says_which_is_the_last_and_refuses_unknown_ones():
+    cnn = own(nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), *small_cnn(gap=False)[1:]), 32)
+    cnn.model[-1] = nn.Linear(8, 5)
+    shapes = cnn.layers
+    for name, (k, h, w) in shapes.items():
+        last = "last layer, " if name == cnn.default_layer else ""
+        assert cnn.layer_label(name) == f"{name} ({last}{k} maps, {h} x {w})"
+    for wrong in ("nowhere", ["1"], None):
+        with pytest.raises(ValueError, match="layer must be one of"):
+            cnn.layer_label(wrong)
+
+
+def test_class_names_are_written_as_people_write_them(cnn):
+    assert not [name for name in cnn.categories if set(name) & set("_,") or name != name.strip()]
+    assert cnn.categories[388] == "giant panda" and cnn.categories[334] == "porcupine"
 
 
 def test_a_layer_is_found_by_the_size_of_its_maps():

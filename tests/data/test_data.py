@@ -192,6 +192,7 @@ def test_photos_come_in_catalogue_order_with_image_mask_and_credit(two_photos):
     assert first.box == (1, 2, 4, 6)
     assert (first.target, first.category, first.instances) == (968, "cup", 2)
     assert first.credit == "red_cup, A. Body, CC0"
+    assert (first.label, second.label) == ("red cup", "blue cup")
 
 
 def test_photo_returns_the_one_of_that_name(two_photos):

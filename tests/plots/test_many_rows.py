@@ -89,7 +89,9 @@ def test_dependence_draws_value_against_value_and_refuses_unknown_columns(many, 
     offsets = np.asarray(ax.collections[0].get_offsets())
     assert offsets[:, 0] == pytest.approx(frame["b"].to_numpy())
     assert offsets[:, 1] == pytest.approx(many.values[:, 1])
-    assert OUTPUT in ax.get_ylabel()
+    assert OUTPUT in ax.get_ylabel() and ax.get_xlabel() == "b"
+    ax = plots.dependence(many.values, frame, "b", units={"a": "kg", "b": "years"})
+    assert ax.get_xlabel() == "b (years)"
     with pytest.raises(ValueError, match="no feature 'd'"):
         plots.dependence(many.values, frame, "d")
     with pytest.raises(ValueError, match="no feature 'd'"):

@@ -19,7 +19,7 @@ def test_every_choice_of_the_localisation_explorer_gives_its_numbers(views, rng)
     maps = {"a": rng.random((2, 12, 12)), "empty": np.zeros((2, 12, 12))}
     box = widgets.localisation_explorer(views, maps)
     assert isinstance(box.controls["photo"], ipw.SelectionSlider)
-    assert box.controls["photo"].options == ("p0", "p1")
+    assert box.controls["photo"].options == (("p0", "p0"), ("p1", "p1"))
     box.controls["photo"].value, box.controls["method"].value = "p1", "a"
     for threshold in (0.05, 0.5, 0.95):
         box.controls["threshold"].value = threshold

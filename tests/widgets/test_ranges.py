@@ -23,7 +23,7 @@ import torch
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from xailab import evaluate, metrics, models, shapley, widgets
+from xailab import cam, evaluate, metrics, models, shapley, widgets
 from xailab.plots import settings
 from xailab.widgets import evaluations, panels
 from xailab.widgets import images as image_widgets
@@ -183,7 +183,7 @@ def test_networks_without_weights_are_named_with_the_way_to_load_them(coffee, mo
     ready = {"efficientnet_lite0": True, "vgg16": False, "resnet50": False}
     monkeypatch.setattr(models, "cnn_names", lambda: ready)
     box = image_widgets.network_explorer(coffee)
-    assert list(box.controls["network"].options) == ["efficientnet_lite0"]
+    assert list(box.controls["network"].options) == [("EfficientNet-Lite0", "efficientnet_lite0")]
     note = box.children[1].value
     assert "Not on this computer: vgg16, resnet50; " in note and "'path/to/file.pth'}" in note
 
@@ -194,13 +194,16 @@ def test_a_weights_file_adds_its_network_to_the_list(coffee, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(resnet50(weights=None).state_dict(), path)
     box = image_widgets.network_explorer(coffee, weights={"resnet50": path})
-    names = list(box.controls["network"].options)
+    names = [name for _, name in box.controls["network"].options]
     assert names == [n for n, here in models.cnn_names().items() if here and n != "resnet50"] + [
         "resnet50"
     ]
     assert "resnet50" not in box.children[1].value and "vgg16" in box.children[1].value
     box.controls["network"].value = "resnet50"
-    assert box.controls["layer"].value == "layer4" and "2048 maps of 7 x 7" in box.readout.value
+    assert (
+        box.controls["layer"].value == "layer4"
+        and "layer4 (last layer, 2,048 maps, 7 x 7)" in box.readout.value
+    )
 
 
 def test_networks_in_memory_need_no_function(cnn, coffee):
@@ -225,6 +228,49 @@ def test_weights_that_cannot_be_used_are_named(coffee, weights, error, message):
     with pytest.raises(error, match=message):
         box = image_widgets.network_explorer(coffee, weights=weights)
         box.controls["network"].value = "vgg16"
+
+
+UNDERSCORE = re.compile(r"[A-Za-z0-9]_[A-Za-z0-9]")
+
+
+def shown_words(box) -> list[str]:
+    """The text of a panel, and the names and options of its controls."""
+    words = [html.unescape(re.sub(r"<[^>]*>", "", box.readout.value))]
+    for control in box.controls.values():
+        words.append(control.description)
+        words += [str(text) for text in getattr(control, "_options_labels", ())]
+    return words
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_shows_no_name_of_the_code(name):
+    assert not [text for text in shown_words(PANELS[name]()) if UNDERSCORE.search(text)]
+
+
+def test_panels_of_photos_and_maps_show_no_name_of_the_code(cnn, coffee):
+    red_panda = [evaluate.View("red_panda", PICTURE, MASK, 0, 1.0)]
+    names = (*cam.METHODS, *evaluate.BASELINES)
+    box = widgets.localisation_explorer(red_panda, {name: HEAT[None] for name in names})
+    assert box.text.startswith("red panda, CAM, threshold 0.50")
+    panels_ = [box, image_widgets.cam_explorer(cnn, coffee), image_widgets.network_explorer(coffee)]
+    for one in panels_:
+        assert not [text for text in shown_words(one) if UNDERSCORE.search(text)]
+
+
+def test_a_layer_is_named_with_its_maps_in_the_menu_the_picture_and_the_text(cnn, coffee):
+    box = image_widgets.cam_explorer(cnn, coffee)
+    last = "head (last layer, 1,280 maps, 7 x 7)"
+    assert box.controls["layer"].label == last == cnn.layer_label("head")
+    assert f"at {last}: " in box.text
+    box.controls["layer"].value = "blocks.10"
+    assert box.controls["layer"].label == "blocks.10 (112 maps, 14 x 14)"
+    assert "at blocks.10 (112 maps, 14 x 14): " in box.text
+    assert len(set(box.controls["layer"]._options_labels)) == len(box.controls["layer"].options)
+
+
+def test_a_panel_may_begin_at_a_layer_inside_a_part_of_the_network(cnn, coffee):
+    box = image_widgets.cam_explorer(cnn, coffee, layer="blocks.15")
+    assert box.controls["layer"].label == "blocks.15 (320 maps, 7 x 7)"
 
 
 def test_every_panel_is_tested():

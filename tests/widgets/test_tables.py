@@ -57,6 +57,13 @@ def test_what_if_says_what_was_changed_and_from_what(table):
     assert f"is {after:.2f} for this row" in box.text
 
 
+def test_what_if_names_the_units_of_its_sliders(table):
+    x = pd.Series({"a": 1.0, "kind": 0.0})
+    box = widgets.what_if(predict, x, table, {"kind": ("cat", "dog")}, units={"a": "years"})
+    assert box.controls["a"].description == "a (years)"
+    assert box.controls["kind"].description == "kind"
+
+
 def test_the_background_slider_moves_the_base_value(table):
     box = widgets.background_slider(predict, table.iloc[0], table)
     box.controls["size"].value = 1

@@ -1,4 +1,6 @@
-"""What a reader sees instead of a method's name: "Grad-CAM++" for ``grad_cam_pp``."""
+"""What a reader sees instead of a name in the code: "Grad-CAM++" for ``grad_cam_pp``."""
+
+from collections.abc import Mapping
 
 # The CAM family and the baselines of ``evaluate``. No torch here: plots use it too.
 LABELS = {
@@ -13,12 +15,53 @@ LABELS = {
     "centre_blob": "centre blob",
     "random_map": "random map",
 }
+NETWORKS = {
+    "efficientnet_lite0": "EfficientNet-Lite0",
+    "efficientnet_lite1": "EfficientNet-Lite1",
+    "efficientnet_lite2": "EfficientNet-Lite2",
+    "vgg16": "VGG16",
+    "vgg19": "VGG19",
+    "resnet50": "ResNet50",
+    "scene_net": "scene network",
+}
+# the two segmentations of ``lime_image`` that are no English words
+SEGMENTATIONS = {"slic": "SLIC", "felzenszwalb": "Felzenszwalb"}
+KNOWN = LABELS | NETWORKS | SEGMENTATIONS
 
 
 def label(name: object) -> str:
-    """The label of a method, or of a pair of them; any other name as it is.
+    """The label of a method or network, or of a pair of them; any other name as it is.
 
     >>> label("grad_cam_pp"), label("layer_cam - grad_cam"), label("my_method")
     ('Grad-CAM++', 'Layer-CAM - Grad-CAM', 'my_method')
     """
-    return " - ".join(LABELS.get(part, part) for part in str(name).split(" - "))
+    return " - ".join(KNOWN.get(part, part) for part in str(name).split(" - "))
+
+
+def layer_label(name: str, shape: tuple[int, int, int], last: bool = False) -> str:
+    """A layer with the number and the size of its feature maps. shape: (K, h, w).
+
+    >>> layer_label("blocks.10", (112, 14, 14)), layer_label("head", (1280, 7, 7), last=True)
+    ('blocks.10 (112 maps, 14 x 14)', 'head (last layer, 1,280 maps, 7 x 7)')
+    """
+    k, h, w = shape
+    return f"{name} ({'last layer, ' * last}{k:,} maps, {h} x {w})"
+
+
+def feature_label(name: object, units: Mapping[str, str] | None = None) -> str:
+    """The name of a feature with the unit of its numbers, where one is known.
+
+    >>> feature_label("Age", {"Age": "years"}), feature_label("Sex", {"Age": "years"})
+    ('Age (years)', 'Sex')
+    """
+    unit = (units or {}).get(str(name))
+    return f"{name} ({unit})" if unit else str(name)
+
+
+def picture_label(name: str) -> str:
+    """The name of a picture without the underscores of its file.
+
+    >>> picture_label("red_panda")
+    'red panda'
+    """
+    return name.replace("_", " ")

@@ -36,7 +36,7 @@ MANY_WEIGHTS = 200_000
 PHOTOS = """koala jaguar hedgehog chickens anemone_fish berlin_cathedral
     screwdriver gibbon""".split()
 NOTES = {
-    "hedgehog": "ImageNet has one class for porcupines and hedgehogs; its short name is porcupine.",
+    "hedgehog": "ImageNet has one class for porcupines and hedgehogs; its first name is porcupine.",
     "berlin_cathedral": "The class is dome, so the mask holds the three domes, not the church.",
 }
 # the person whom the notebooks explain, and how many others there are to choose from
@@ -140,7 +140,7 @@ def _photo(cnn: CNN, name: str) -> dict:
     kept = ("title", "author", "licence", "licence_url", "source")
     return {key: entry[key] for key in kept} | {
         "name": name,
-        "label": name.replace("_", " "),
+        "label": photo.label,
         "note": NOTES.get(name, ""),
         "jpeg": _base64(jpeg),
         "mask": mask_runs(cnn.view_mask(photo.mask)),
@@ -238,6 +238,7 @@ def build(out: Path) -> Path:
     course = {
         "cnn": {
             "plan": plan,
+            "layer": cnn.layer_label(cnn.default_layer),
             "size": cnn.input_size,
             "resize": cnn.resize,
             "mean": cnn.mean,

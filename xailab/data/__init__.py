@@ -14,10 +14,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from .._utils.labels import picture_label
 from .._utils.validation import check_int, check_random_state, truncated
 from .compositions import Scene, compose
 from .images import from_bytes, labels_from_bytes, read_image
@@ -80,12 +82,20 @@ class Adult:
     X: (32561, 12) DataFrame of floats, categorical columns as integer codes.
     y: (32561,) Series of bool, True where income > 50K.
     categories: feature name -> names of its codes, in the order of the codes.
+    units: feature name -> unit of its numbers.
     Source: Becker & Kohavi (1996), UCI Adult.
     """
 
     X: pd.DataFrame
     y: pd.Series
     categories: dict[str, tuple[str, ...]]
+    units: ClassVar[dict[str, str]] = {
+        "Age": "years",
+        "Education-Num": "level, 1 to 16",
+        "Capital Gain": "dollars",
+        "Capital Loss": "dollars",
+        "Hours per week": "hours",
+    }
 
     def split(
         self, test_size: float = 0.2, seed: int = 0
@@ -152,9 +162,14 @@ class Photo:
     instances: int = 1
 
     @property
+    def label(self) -> str:
+        """The name as a person writes it: "red panda" for ``red_panda``."""
+        return picture_label(self.name)
+
+    @property
     def credit(self) -> str:
         """The line that must stand beside the image wherever it is shown."""
-        return f"{self.title or self.name}, {self.author}, {self.licence}"
+        return f"{self.title or self.label}, {self.author}, {self.licence}"
 
 
 def _catalogue() -> list[dict]:

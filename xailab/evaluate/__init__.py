@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from .. import cam, metrics
+from .._utils.labels import picture_label
 from .._utils.validation import check_int, check_mask, truncated
 from ..data.compositions import grid_quartets, tile
 from ..data.images import as_rgb
@@ -36,6 +37,11 @@ class View:
     mask: np.ndarray
     target: int
     kept: float
+
+    @property
+    def label(self) -> str:
+        """The name as a person writes it: "red panda" for ``red_panda``."""
+        return picture_label(self.name)
 
     @property
     def size(self) -> float:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from .._utils.labels import label, layer_label
 from .._utils.tensors import network
 from .._utils.validation import check_array, check_int, check_mask, truncated
 from ..data.images import as_rgb, is_one_image
@@ -48,6 +49,18 @@ class CNN:
         """Candidate target layers, in the order they run: dotted name -> output shape (K, h, w)."""
         x = torch.zeros(1, 3, self.input_size, self.input_size, device=self.device)
         return spatial_layers(self.model, x)
+
+    @property
+    def label(self) -> str:
+        """The network's name as a person writes it, such as "EfficientNet-Lite0"."""
+        return label(self.name)
+
+    def layer_label(self, layer: str) -> str:
+        """A layer with what it returns: "blocks.10 (112 maps, 14 x 14)"; one of ``layers``."""
+        layers = self.layers
+        if not (isinstance(layer, str) and layer in layers):
+            raise ValueError(f"layer must be one of {', '.join(layers)}, not {truncated(layer)}.")
+        return layer_label(layer, layers[layer], last=layer == self.default_layer)
 
     def layer_of_size(self, side: int) -> str:
         """The last layer whose maps are side x side cells; a ValueError names the sizes there are."""

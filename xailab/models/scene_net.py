@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from .. import data
 from .._utils.files import atomic_write
+from .._utils.labels import picture_label
 from .._utils.validation import check_int
 from ..data.compositions import Scene, compose
 from .cnn import CNN, own_cnn
@@ -127,7 +128,7 @@ def load_scene_net(seed: int = 0) -> CNN:
     """The trained SceneNet as a ``CNN``, so that the whole course runs on it."""
     return own_cnn(
         train_scene_net(seed),
-        CLASSES,
+        map(picture_label, CLASSES),
         input_size=SIZE,
         mean=(MEAN,) * 3,
         std=(STD,) * 3,

@@ -10,6 +10,7 @@ from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from .._utils.labels import feature_label
 from .._utils.tables import column_names
 from .._utils.validation import check_array
 from .settings import (
@@ -136,6 +137,7 @@ def dependence(
     ax: Axes | None = None,
     *,
     categories: Mapping[str, Sequence[str]] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Axes:
     """A feature's Shapley value against its own value, coloured by a second feature if one is given.
 
@@ -157,6 +159,8 @@ def dependence(
         Where to draw; None makes a new figure.
     categories : mapping, optional
         feature -> the names of its codes, as in ``Adult.categories``.
+    units : mapping, optional
+        feature -> unit of its numbers, as in ``Adult.units``.
     """
     values = _values_of(values, X)
     for name in [feature] if color_by is None else [feature, color_by]:
@@ -184,7 +188,7 @@ def dependence(
         names = [literal(categories[feature][code]) for code in codes]
         ax.set_xticks(codes, names, rotation=30, ha="right", rotation_mode="anchor")
     ax.axhline(0, color="black", lw=0.8)
-    ax.set_xlabel(str(feature))
+    ax.set_xlabel(feature_label(feature, units))
     ax.set_ylabel(f"Shapley value of {feature}\n({output})")
     return words(ax, *scales)
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from .. import lime_tabular, plots, shapley, stability
+from .._utils.labels import feature_label
 from .._utils.tables import by_name, check_row, check_rows, check_same_rows, column_names
 from .._utils.validation import check_int, one_number_per_row, truncated
 from ..local_fit import answers, of_class
@@ -133,6 +134,7 @@ def what_if(
     background: pd.DataFrame,
     categories: dict[str, tuple[str, ...]] | None = None,
     output: str = "probability of income > 50K",
+    units: dict[str, str] | None = None,
 ) -> Panel:
     """Change the values of one row and see how prediction and Shapley values change.
 
@@ -151,6 +153,8 @@ def what_if(
         feature -> names of its codes.
     output : str
         What the model returns, for the labels.
+    units : dict, optional
+        feature -> unit of its numbers, shown beside the name of its slider.
     """
     if not isinstance(x, pd.Series | pd.DataFrame):
         raise TypeError(f"x must be a row of the table, as X.iloc[0], not {type(x).__name__}.")
@@ -172,7 +176,7 @@ def what_if(
             whole = all(float(v).is_integer() for v in (low, high, value))
             controls[feature] = slider(
                 ipw.FloatSlider,
-                feature,
+                feature_label(feature, units),
                 min=low,
                 max=high,
                 value=value,

@@ -26,9 +26,9 @@ def localisation_explorer(views, maps: dict[str, np.ndarray]) -> Panel:
         view, h = views[place[photo]], maps[method][place[photo]]
         numbers = metrics.localisation(h, view.mask, threshold)
         said = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
-        title = f"{photo}, {label(method)}, threshold {threshold:.2f}"
+        title = f"{view.label}, {label(method)}, threshold {threshold:.2f}"
         _, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
-        above = f"{photo}, {label(method)},\nthreshold {threshold:.2f}"
+        above = f"{view.label}, {label(method)},\nthreshold {threshold:.2f}"
         cmap = PALETTES[colours]
         words(plots.boxed(view.image, h, view.mask, threshold, above, ax, cmap=cmap))
         plots.heat_bar(ax, cmap=cmap)
@@ -36,7 +36,9 @@ def localisation_explorer(views, maps: dict[str, np.ndarray]) -> Panel:
 
     return panel(
         draw,
-        photo=slider(ipw.SelectionSlider, "photo", options=list(place)),
+        photo=slider(
+            ipw.SelectionSlider, "photo", options=[(view.label, view.name) for view in views]
+        ),
         method=dropdown("method", [(label(m), m) for m in maps]),
         threshold=slider(ipw.FloatSlider, "threshold", min=0.05, max=0.95, step=0.05, value=0.5),
         colours=color_switch(PALETTES),

@@ -12,21 +12,25 @@ import ipywidgets as ipw
 import numpy as np
 
 from .. import cam, lime_image, models, plots
+from .._utils.labels import label, layer_label
 from .._utils.validation import check_int, truncated
 from ..data.images import from_bytes
 from ..plots.settings import COLORS, PALETTES
 from .panels import Box, Panel, color_switch, dropdown, panel, sentence, slider
 
 
-def layer_choices(layers: dict[str, tuple[int, int, int]]) -> list[tuple[str, str]]:
-    """(label, name) of every candidate layer; the label gives its output: "head: 1280 maps, 7 x 7".
+def layer_choices(
+    layers: dict[str, tuple[int, int, int]], last: str | None = None, begin: str | None = None
+) -> list[tuple[str, str]]:
+    """(label, name) of every candidate layer; the label gives its output: "blocks.4 (40 maps, 28 x 28)".
 
-    A layer with the same shape as the one around it is left out.
+    A layer with the same shape as the one around it is left out, unless it is one of these. last: the
+    one that is called so. begin: the one that is chosen first.
     """
     return [
-        (f"{name}: {k} maps, {h} x {w}", name)
-        for name, (k, h, w) in layers.items()
-        if layers.get(name.rpartition(".")[0]) != (k, h, w)
+        (layer_label(name, shape, last=name == last), name)
+        for name, shape in layers.items()
+        if name in (last, begin) or layers.get(name.rpartition(".")[0]) != shape
     ]
 
 
@@ -45,28 +49,30 @@ def cam_explorer(
     shapes, known = cnn.layers, {}
     if layer is not None and not (isinstance(layer, str) and layer in shapes):
         raise ValueError(f"layer must be one of {', '.join(shapes)}, not {truncated(layer)}.")
+    begin = layer or cnn.default_layer
 
     def draw(method: str, layer: str, target: int, colours: str):
         key = (method, layer, target)
         if key not in known:
             known[key] = cam.heatmaps(cnn, x, layer, target, [method])[method][0]
-        h, (k, height, width) = known[key], shapes[layer]
+        h, method = known[key], label(method)
+        where = layer_label(layer, shapes[layer], last=layer == cnn.default_layer)
         marked = f"{np.mean(h >= 0.5):.0%} of the picture lies above half of the maximum"
         text = (
-            f"{cam.LABELS[method]} of the logit of '{cnn.categories[target]}' (probability "
-            f"{p[target]:.2f}) at {layer}, {k} maps of {height} x {width}: "
+            f"{method} of the logit of '{cnn.categories[target]}' (probability "
+            f"{p[target]:.2f}) at {where}: "
             f"{marked if h.any() else 'the map is empty, nothing here supports the class'}."
         )
-        title, cmap = f"{cam.LABELS[method]}, {layer}", PALETTES[colours]
-        ax = plots.overlay(view, h, title, cmap=cmap)
+        cmap = PALETTES[colours]
+        ax = plots.overlay(view, h, f"{method}\n{where}", cmap=cmap)
         ax.figure.set_size_inches(4.4, 3.4)
         plots.heat_bar(ax, cmap=cmap)
         return ax, text
 
     return panel(
         draw,
-        method=dropdown("method", [(cam.LABELS[m], m) for m in cam.METHODS if m != "cam"]),
-        layer=dropdown("layer", layer_choices(shapes), layer or cnn.default_layer),
+        method=dropdown("method", [(label(m), m) for m in cam.METHODS if m != "cam"]),
+        layer=dropdown("layer", layer_choices(shapes, cnn.default_layer, begin), begin),
         target=dropdown("class", [(f"{cnn.categories[i]} {p[i]:.2f}", i) for i in best]),
         colours=color_switch(PALETTES),
     )
@@ -107,7 +113,8 @@ def network_explorer(
         if absent
         else ""
     )
-    choice, note, box = dropdown("network", list(networks)), ipw.HTML(listed), Box()
+    choice = dropdown("network", [(label(name), name) for name in networks])
+    note, box = ipw.HTML(listed), Box()
 
     def show(_change=None) -> None:
         box.add_class("xailab-busy")
@@ -142,14 +149,14 @@ def superpixel_explorer(image: np.ndarray, n: int = 50) -> Panel:
         m = int(segments.max()) + 1
         size = np.bincount(segments.ravel()) / segments.size
         text = (
-            f"{method}: {m} superpixels, the largest covers {size.max():.0%} of the picture; "
+            f"{label(method)}: {m} superpixels, the largest covers {size.max():.0%} of the picture; "
             f"there are 2 to the power {m} ways to hide some of them."
         )
         return plots.superpixel_outlines(image, segments, f"{m} superpixels"), text
 
     return panel(
         draw,
-        method=dropdown("segmentation", list(lime_image.SEGMENTATIONS)),
+        method=dropdown("segmentation", [(label(m), m) for m in lime_image.SEGMENTATIONS]),
         n=slider(ipw.IntSlider, "superpixels wanted", min=5, max=150, step=5, value=n),
     )
 
@@ -209,7 +216,7 @@ def lime_explorer(
 
     return panel(
         draw,
-        method=dropdown("segmentation", list(lime_image.SEGMENTATIONS)),
+        method=dropdown("segmentation", [(label(m), m) for m in lime_image.SEGMENTATIONS]),
         n=slider(ipw.IntSlider, "superpixels wanted", min=5, max=100, step=5, value=n),
         samples=slider(ipw.IntSlider, "samples", min=50, max=1000, step=50, value=n_samples),
         hide=dropdown("hidden ones are", list(lime_image.FILLS)),

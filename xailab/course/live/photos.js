@@ -51,7 +51,8 @@ function photoPart(course, weights) {
       showClasses();
       const [best] = largest(state.answer.logits, 1);
       const probability = softmax(state.answer.logits)[best];
-      byId("timing").textContent = `Answered in ${seconds.toFixed(1)} s: ${categories[best]}, ${percent(probability, 1)}.`;
+      const answer = `Answered in ${seconds.toFixed(1)} s: ${categories[best]}, ${percent(probability, 1)}.`;
+      byId("timing").textContent = `${answer} ${photo ? photo.note : ""}`.trim();
       document.body.dataset.answered = String(Math.round(performance.now()));
       choose(best);
       busy(false);
@@ -96,7 +97,7 @@ function photoPart(course, weights) {
     credit.replaceChildren();
     if (photo) {
       credit.append(element("a", { href: photo.source }, photo.title), ` by ${photo.author}, `);
-      credit.append(element("a", { href: photo.licence_url }, photo.licence), `, cropped. ${photo.note}`);
+      credit.append(element("a", { href: photo.licence_url }, photo.licence), ", cropped.");
     } else {
       credit.append(`${name}: what the network sees of it, ${size} by ${size} pixels.`);
     }
@@ -215,6 +216,7 @@ function photoPart(course, weights) {
       made.addEventListener("click", () => openFromCourse(photo));
       byId("thumbnails").append(made);
     }
+    byId("layer").textContent = `at layer ${course.cnn.layer}`;
     for (const [key, [name]] of Object.entries(METHODS)) {
       const radio = element("input", { type: "radio", name: "method", value: key });
       radio.checked = key === state.method;
