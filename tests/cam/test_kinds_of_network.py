@@ -265,10 +265,20 @@ def test_the_advice_about_probabilities_gives_the_maps_of_the_logits(net, x):
     assert_same_maps(found, expected)
 
 
-def test_logarithms_of_probabilities_are_explained_with_a_warning(net, x):
-    model = Ends(net, lambda z: z.log_softmax(1)).eval()
-    with pytest.warns(UserWarning, match="logarithms of probabilities, and they are explained"):
-        found = cam.heatmaps(model, x, "net.features.4", 1, ["grad_cam"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_logarithms_of_probabilities_are_refused_and_a_function_explains_them(dtype, net, x):
+    model, x = Ends(net, nn.LogSoftmax(1)).eval().to(dtype), x.to(dtype)
+    says = r"returns the logarithms of probabilities.*leave out its last log_softmax"
+    for call in (
+        lambda: cam.heatmaps(model, x, "net.features.4", 1),
+        lambda: evaluate.baselines.input_gradient(model, x, 1),
+        lambda: models.own_cnn(model.float(), "abcde", input_size=x.shape[2]),
+    ):
+        with pytest.raises(ValueError, match=says):
+            call()
+    assert left(model) == 0
+    model.to(dtype)
+    found = cam.heatmaps(model, x, "net.features.4", lambda p: p[:, 1], ["grad_cam"])
     expected = cam.heatmaps(net, x, "features.4", lambda z: z.log_softmax(1)[:, 1], ["grad_cam"])
     assert_same_maps(found, expected)
 

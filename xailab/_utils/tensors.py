@@ -1,7 +1,6 @@
 """Checks of networks, inputs and class indices, made once at the public entry."""
 
 import operator
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -86,23 +85,21 @@ def check_logits(output: object) -> torch.Tensor:
 
 
 def check_no_probabilities(logits: torch.Tensor) -> torch.Tensor:
-    """The logits (B, C), if they are not a softmax's probabilities; its logarithm gets a warning."""
+    """The logits (B, C), if they are neither the probabilities of a softmax nor their logarithms."""
     values = logits.detach().double()
     tolerance = 1e-4 if logits.dtype in (torch.float32, torch.float64) else 0.02
     if values.shape[1] < 2:
         return logits
+    last = ""
     if values.min() >= 0 and (values.sum(1) - 1).abs().max() <= tolerance:
+        last, what = "softmax", "probabilities, which add up to 1"
+    elif values.max() <= 0 and values.logsumexp(1).abs().max() <= tolerance:
+        last, what = "log_softmax", "the logarithms of probabilities"
+    if last:
         raise ValueError(
-            "The model returns probabilities, which add up to 1, and logits are explained: where its "
-            "last softmax is a module, put torch.nn.Identity() in its place, otherwise wrap the part "
-            "before it in a module of your own; target=lambda p: p[:, 0] explains a probability."
-        )
-    if values.max() <= 0 and values.logsumexp(1).abs().max() <= tolerance:
-        warnings.warn(
-            "The model returns the logarithms of probabilities, and they are explained: such a score "
-            "also falls where another class rises; put torch.nn.Identity() in the place of its last "
-            "log_softmax to explain logits.",
-            stacklevel=3,
+            f"The model returns {what}, and logits are explained: leave out its last {last}; where it "
+            "is a module, put torch.nn.Identity() in its place, otherwise wrap the part before it in a "
+            "module of your own; heatmaps(..., target=lambda p: p[:, 0]) explains what it returns now."
         )
     return logits
 

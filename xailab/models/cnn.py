@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from .._utils.labels import label, layer_label
-from .._utils.tensors import network
+from .._utils.tensors import check_no_probabilities, network
 from .._utils.validation import check_array, check_int, check_mask, truncated
 from ..data.images import as_rgb, is_one_image
 from ..hooks import find_layer, last_layer, spatial_layers
@@ -249,16 +249,7 @@ def _check_logits(model: nn.Module, x: torch.Tensor, n_categories: int) -> None:
         )
     if not torch.isfinite(logits).all():
         raise ValueError("The model returns missing or infinite logits for a picture of zeros.")
-    if logits.min() >= 0 and abs(float(logits.sum()) - 1) < 1e-4:
-        raise ValueError(
-            "The model returns probabilities, which add up to 1; leave out its last softmax, since "
-            "the course explains logits."
-        )
-    if abs(float(logits.logsumexp(1))) < 1e-4:
-        raise ValueError(
-            "The model returns the logarithms of probabilities; leave out its last log_softmax, since "
-            "the course explains logits."
-        )
+    check_no_probabilities(logits)
     if isinstance(list(model.modules())[-1], nn.Sigmoid):
         raise ValueError(
             "The model ends in a sigmoid; leave it out, since the course explains logits. If several "
