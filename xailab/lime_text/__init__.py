@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import ClassVar
 
@@ -39,16 +40,17 @@ class Tokens:
     places: tuple[tuple[int, ...], ...]
 
 
-def _marks() -> str:
-    """All combining marks, the Unicode categories Mn, Mc and Me: Python's \\w has none of them."""
+@cache
+def _word() -> re.Pattern[str]:
+    """A word: a letter, digit or underscore, and what follows of such and of combining marks.
+
+    The marks are the Unicode categories Mn, Mc and Me: Python's \\w has none of them. The two joiners
+    of Indian and Persian writing are taken only between them. Made once, when it is first needed.
+    """
     planes = (*range(0x300, 0x1F000), *range(0xE0100, 0xE01F0))
-    return "".join(chr(c) for c in planes if unicodedata.category(chr(c))[0] == "M")
-
-
-# a letter, digit or underscore, and what follows of such and of combining marks; the two joiners of
-# Indian and Persian writing only between them
-_INSIDE = rf"[\w{_marks()}]"
-WORD = re.compile(rf"\w(?:{_INSIDE}|[\u200c\u200d](?={_INSIDE}))*")
+    marks = "".join(chr(c) for c in planes if unicodedata.category(chr(c))[0] == "M")
+    inside = rf"[\w{marks}]"
+    return re.compile(rf"\w(?:{inside}|[\u200c\u200d](?={inside}))*")
 
 
 def tokens(text: str, by: str = "word") -> Tokens:
@@ -61,9 +63,9 @@ def tokens(text: str, by: str = "word") -> Tokens:
         raise TypeError(f"text must be one string, not {type(text).__name__}.")
     if by not in ("word", "place"):
         raise ValueError(f'by must be "word" or "place", not {by!r}.')
-    ends = [0, *(end for word in WORD.finditer(text) for end in word.span()), len(text)]
+    ends = [0, *(end for word in _word().finditer(text) for end in word.span()), len(text)]
     parts = tuple(text[a:b] for a, b in pairwise(ends) if a < b)
-    found = [i for i, part in enumerate(parts) if WORD.match(part)]
+    found = [i for i, part in enumerate(parts) if _word().match(part)]
     if not found:
         raise ValueError("The text has no words, so there is nothing that could be left out.")
     if by == "place":
@@ -105,7 +107,7 @@ def presence(units, texts) -> np.ndarray:
 
     Reads back the rows that ``write`` turned into texts by removing words.
     """
-    found = [set(WORD.findall(text)) for text in texts]
+    found = [set(_word().findall(text)) for text in texts]
     return np.array([[unit in words for unit in units] for words in found], dtype=float)
 
 
