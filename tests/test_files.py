@@ -9,7 +9,8 @@ import textwrap
 import pytest
 
 from xailab._utils import files
-from xailab._utils.files import atomic_write
+from xailab._utils.files import atomic_file, atomic_write
+from xailab.course import offline, slides
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 
@@ -80,6 +81,45 @@ def test_an_error_or_an_interrupt_leaves_the_old_file_and_nothing_else(
     with pytest.raises(error):
         atomic_write(path, "new")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_an_error_while_a_file_is_being_written_leaves_the_old_one(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(error), atomic_file(path) as file:
+        file.write(b"half of the new")
+        file.flush()
+        assert path.read_text() == "old"
+        raise error
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_zip_that_is_not_finished_leaves_the_old_one(tmp_path):
+    path = tmp_path / "course.zip"
+    path.write_bytes(b"old")
+    with pytest.raises(FileNotFoundError, match="no-such"):
+        offline.pack(path, [tmp_path / "no-such.whl"], root=tmp_path / "empty")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["01.png", "index.html"])
+def test_pictures_for_class_that_are_not_written_leave_the_old_ones(tmp_path, monkeypatch, name):
+    notebook = next(iter(slides.notebooks.notebook_paths()))
+    (page,) = slides.write(tmp_path, [notebook])
+    old = (page.parent / name).read_bytes()
+    before = sorted(page.parent.iterdir())
+
+    def fail(_, to):
+        if to.name == name:
+            raise KeyboardInterrupt
+        return os_replace(_, to)
+
+    os_replace = os.replace
+    monkeypatch.setattr(files.os, "replace", fail)
+    with pytest.raises(KeyboardInterrupt):
+        slides.write(tmp_path, [notebook])
+    assert (page.parent / name).read_bytes() == old and sorted(page.parent.iterdir()) == before
 
 
 def test_a_missing_folder_is_an_error_that_names_it(tmp_path):

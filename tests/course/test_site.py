@@ -3,6 +3,8 @@
 import json
 import re
 import zipfile
+from contextlib import nullcontext
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -230,3 +232,30 @@ def test_the_gallery_runs_and_fits_a_page():
     assert len(pickers) == 4 and len(widgets) == 8
     assert all(len(p["says"]) == len(set(p["says"])) >= 12 for p in pickers)
     assert len(json.dumps(widgets)) < 950_000
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_site_is_replaced_only_by_a_whole_one(tmp_path, monkeypatch, fails):
+    old, work = tmp_path / "site", tmp_path / "work"
+    old.mkdir()
+    (old / "index.html").write_text("old")
+    (old / "gone.html").write_text("a page that the new site has not")
+
+    def sphinx(command, check):
+        assert (old / "index.html").read_text() == "old"
+        made = Path(command[-1])
+        made.mkdir()
+        (made / "index.html").write_text("new")
+        if fails:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(site.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(site.notebooks, "execute", lambda paths, folder: [])
+    monkeypatch.setattr(site, "scripts", lambda cache, static: static.mkdir())
+    monkeypatch.setattr(site.site_pages, "write", lambda *settings: None)
+    monkeypatch.setattr(site.subprocess, "run", sphinx)
+    with pytest.raises(KeyboardInterrupt) if fails else nullcontext():
+        site.build(old, work, PATHS[:1])
+    names = {path.name: path.read_text() for path in old.iterdir()}
+    kept = {"index.html": "old", "gone.html": "a page that the new site has not"}
+    assert names == (kept if fails else {"index.html": "new"})

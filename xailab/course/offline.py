@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from .._utils.files import atomic_file
 from . import ROOT
 
 LEFT_OUT = {".git", ".venv", "build", "__pycache__", ".ipynb_checkpoints"}
@@ -55,15 +56,13 @@ def pack(out: Path, wheels: list[Path], root: Path = ROOT) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     said = INSTALL.format(system=sys.platform, python=".".join(map(str, sys.version_info[:2])))
     # a gigabyte takes a while: the old zip stays until the new one is whole
-    part = out.with_name(f"{out.name}.tmp")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic_file(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xailab/INSTALL.txt", said)
         for path in files(root):
             archive.write(path, Path("xailab") / path.relative_to(root))
         for wheel in wheels:
             # a wheel is compressed already
             archive.write(wheel, Path("xailab/wheels") / wheel.name, zipfile.ZIP_STORED)
-    part.replace(out)
     return out
 
 

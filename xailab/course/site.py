@@ -147,13 +147,17 @@ def build(
         first = source / "index.md"
         text = first.read_text(encoding="utf-8")
         first.write_text(text.replace("<!-- live -->", LIVE), encoding="utf-8")
-    shutil.rmtree(out, ignore_errors=True)
+    # the old site stays until the new one is whole
+    new = work / "html"
+    shutil.rmtree(new, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", str(work / "doctrees")]
-    subprocess.run([*command, str(source), str(out)], check=True)
+    subprocess.run([*command, str(source), str(new)], check=True)
     if whole:
         # it imports torch, which single pages do not need
         from . import live_page
 
-        live_page.build(out / "try.html")
+        live_page.build(new / "try.html")
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.move(new, out)
     print(f"built in {time.perf_counter() - start:.0f} s after the notebooks had run")
     return out / "index.html"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 
+from .._utils.files import atomic_write
 from . import notebooks
 from .figures import alt
 
@@ -43,16 +44,16 @@ def write(out: Path, paths: list[Path] | None = None) -> list[Path]:
         for place, (heading, text, picture) in enumerate(figures(notebook), 1):
             kind = "png" if picture.startswith(b"\x89PNG") else "jpg"
             name = f"{place:02}.{kind}"
-            (folder / name).write_bytes(picture)
+            atomic_write(folder / name, picture)
             shown.append(
                 f'<figure><img src="{name}" alt="{html.escape(text)}">'
                 f"<figcaption>{html.escape(heading)}</figcaption></figure>"
             )
         page = folder / "index.html"
-        page.write_text(
+        atomic_write(
+            page,
             f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{path.stem}</title>"
             f"<style>{STYLE}</style><body>{''.join(shown)}</body></html>",
-            encoding="utf-8",
         )
         made.append(page)
     return made
