@@ -1,5 +1,6 @@
 """Several threads on one network: every call gives what it gives alone."""
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from support.networks import SmallVGG, network
 from torch import nn
 
 from xailab import cam, evaluate, hooks, models
+from xailab._utils import threads
 
 METHODS = ["grad_cam", "grad_cam_pp", "layer_cam", "ablation_cam"]
 
@@ -122,3 +124,37 @@ def test_records_within_each_other_need_not_wait():
         model(x)
     assert outer.activations.shape[1:] == (8, 16, 16)
     assert inner.activations.shape[1:] == (6, 32, 32)
+
+
+def test_a_thread_that_waits_for_long_says_so_and_goes_on_when_the_other_is_out(monkeypatch):
+    model, x = SmallVGG().eval(), torch.randn(1, 3, 32, 32)
+    expected = cam.heatmaps(model, x, "features.3", 1)
+    texts, said = [], threading.Event()
+
+    def warn(text, **settings):
+        texts.append(text)
+        said.set()
+
+    monkeypatch.setattr(threads, "PATIENCE", 0.05)
+    monkeypatch.setattr(threads.warnings, "warn", warn)
+    entered = hooks.record(model, "features.3")
+    entered.__enter__()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            waiting = pool.submit(cam.heatmaps, model, x, "features.3", 1)
+            assert said.wait(60) and not waiting.done()
+        finally:
+            entered.__exit__(None, None, None)
+        found = waiting.result(60)
+    assert len(texts) == 1 and "was left inside `with record(...)`" in texts[0]
+    for method, maps in expected.items():
+        np.testing.assert_allclose(found[method], maps, atol=1e-6)
+
+
+def test_a_record_that_was_entered_and_thrown_away_lets_other_threads_in():
+    model, x = SmallVGG().eval(), torch.randn(1, 3, 32, 32)
+    hooks.record(model, "features.3").__enter__()
+    gc.collect()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(cam.heatmaps, model, x, "features.3", 1).result(60)
+    assert left(model) == 0 and all(p.requires_grad for p in model.parameters())

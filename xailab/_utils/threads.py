@@ -1,6 +1,7 @@
 """One explanation of a network at a time: hooks, modes and flags belong to the module, not to a thread."""
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
@@ -10,6 +11,8 @@ from torch import nn
 # module -> the thread that has it, and how often it asked for it
 _HELD: WeakKeyDictionary[nn.Module, tuple[int, int]] = WeakKeyDictionary()
 _CHANGED = threading.Condition()
+# seconds of waiting after which a thread says what it waits for
+PATIENCE = 60.0
 
 
 @contextmanager
@@ -17,6 +20,8 @@ def alone(net: nn.Module) -> Iterator[None]:
     """No other thread is in here with one of the network's modules; the same thread may be again.
 
     Of all modules, since two networks may share some: an encoder, or a network and its last block.
+    A thread that waits for longer than ``PATIENCE`` warns once and goes on waiting: the other may
+    only be slow.
     """
     me, modules = threading.get_ident(), set(net.modules())
 
@@ -24,7 +29,13 @@ def alone(net: nn.Module) -> Iterator[None]:
         return all(_HELD.get(module, (me, 0))[0] == me for module in modules)
 
     with _CHANGED:
-        _CHANGED.wait_for(free)
+        if not _CHANGED.wait_for(free, timeout=PATIENCE):
+            warnings.warn(
+                "Another thread is still explaining this network, or was left inside "
+                "`with record(...)`; this thread waits until it has come out.",
+                stacklevel=2,
+            )
+            _CHANGED.wait_for(free)
         for module in modules:
             _HELD[module] = (me, _HELD.get(module, (me, 0))[1] + 1)
     try:
