@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from xailab import data
+from xailab._utils.labels import PICTURES, picture_label
 
 
 @pytest.fixture
@@ -193,6 +194,13 @@ def test_photos_come_in_catalogue_order_with_image_mask_and_credit(two_photos):
     assert (first.target, first.category, first.instances) == (968, "cup", 2)
     assert first.credit == "red_cup, A. Body, CC0"
     assert (first.label, second.label) == ("red cup", "blue cup")
+
+
+def test_every_photo_of_the_course_has_a_label_of_its_own_without_underscores():
+    named = [entry["name"] for entry in data._catalogue()]
+    assert set(PICTURES) <= set(named)
+    labels = [picture_label(name) for name in named]
+    assert len(set(labels)) == len(named) and not any("_" in label for label in labels)
 
 
 def test_photo_returns_the_one_of_that_name(two_photos):

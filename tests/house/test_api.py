@@ -17,7 +17,7 @@ MODULES = sorted(
 CONTRACT = {
     "data": "adult Adult.split photos Photo scenes Scene",
     "models": "train_income_net IncomeNet.predict_proba cnn_names load_cnn CNN.view CNN.preprocess "
-    "CNN.predict_proba CNN.top CNN.layers CNN.layer_of_size own_cnn",
+    "CNN.predict_proba CNN.top CNN.layers CNN.layer_of_size CNN.layer_label own_cnn",
     "hooks": "record find_layer spatial_layers",
     "cam": "cam grad_cam grad_cam_pp layer_cam ablation_cam ablation_weights heatmaps METHODS "
     "LABELS methods_for upsample normalise",

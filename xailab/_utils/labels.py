@@ -26,6 +26,26 @@ NETWORKS = {
 }
 # the two segmentations of ``lime_image`` that are no English words
 SEGMENTATIONS = {"slic": "SLIC", "felzenszwalb": "Felzenszwalb"}
+# the photographs whose names are more than their words
+PICTURES = {
+    "arc_de_triomphe": "Arc de Triomphe",
+    "berlin_cathedral": "Berlin Cathedral",
+    "chateau_de_chambord": "Château de Chambord",
+    "dome_of_the_rock": "Dome of the Rock",
+    "great_stupa": "Great Stupa",
+    "hammer_bench": "hammer on a bench",
+    "hammer_blue": "blue hammer",
+    "hammer_claw": "claw hammer",
+    "hammer_red": "red hammer",
+    "hammer_sledge": "sledgehammer",
+    "india_gate": "India Gate",
+    "komodo_dragon": "Komodo dragon",
+    "measuring_tape_blue": "blue measuring tape",
+    "neuschwanstein_castle": "Neuschwanstein Castle",
+    "nubian_ibex": "Nubian ibex",
+    "pont_du_gard": "Pont du Gard",
+    "schwerin_palace": "Schwerin Palace",
+}
 KNOWN = LABELS | NETWORKS | SEGMENTATIONS
 
 
@@ -59,9 +79,9 @@ def feature_label(name: object, units: Mapping[str, str] | None = None) -> str:
 
 
 def picture_label(name: str) -> str:
-    """The name of a picture without the underscores of its file.
+    """The name of a picture as a person writes it.
 
-    >>> picture_label("red_panda")
-    'red panda'
+    >>> picture_label("red_panda"), picture_label("hammer_claw")
+    ('red panda', 'claw hammer')
     """
-    return name.replace("_", " ")
+    return PICTURES.get(name, name.replace("_", " "))
