@@ -8,7 +8,7 @@ from PIL import Image
 
 # bytes of one picture in a committed notebook
 LIMIT = 40_000
-COLORS = 64
+COLORS = 256
 
 
 def small(png: bytes) -> tuple[str, bytes]:
