@@ -6,7 +6,7 @@ On one computer with four workers; the caller keeps the table, for example with 
 
 On a cluster (pip install dask distributed) whose machines share the pictures' and the cache's folder:
 
-    with distributed.Client("tcp://scheduler:8786"):
+    with distributed.Client(scheduler_file="/shared/scheduler.json"):
         table = batch.run(cnn, pictures, cache="/shared/cache", n_jobs=64, backend="dask")
 
 A cache folder holds pickles, which can run programs: use your own, never one from somebody else.
