@@ -178,6 +178,12 @@ def test_a_site_for_students_has_no_teaching_page_and_no_edition_with_answers(tm
         assert zips == {f"xailab-{name}" for name in wanted}
 
 
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_no_notebook_leads_into_the_teachers_guide(path):
+    """Neither a site for students nor a student's working copy has it beside the notebook."""
+    assert "](teaching/" not in path.read_text(encoding="utf-8")
+
+
 def _notebook_with(model_module: str, tags=()):
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": "said"}
     cell = nbformat.v4.new_code_cell("x", metadata={"tags": list(tags)})
