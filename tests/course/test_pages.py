@@ -5,6 +5,8 @@ import io
 import re
 
 import nbformat
+import pandas as pd
+from bs4 import BeautifulSoup
 from PIL import Image
 
 from xailab.course import pages
@@ -45,6 +47,17 @@ def test_a_panel_leaves_its_picture_and_its_text_on_the_page():
     (shown,) = re.findall(r"<img[^>]*>", page)
     assert 'alt="Row 3."' in shown and png in shown
     assert "live control: Row 3. Open it" in page
+
+
+def test_only_a_header_with_a_name_is_a_header():
+    table = nbformat.v4.new_code_cell("table", execution_count=1)
+    drawn = pd.DataFrame({"a": [1]}, index=["row"]).to_html()
+    data = {"text/html": drawn, "text/plain": "table"}
+    table.outputs = [nbformat.v4.new_output("display_data", data=data)]
+    assert "<th></th>" in drawn
+    page = pages.to_page(_small(table), "T")
+    headers = [cell.get_text() for cell in BeautifulSoup(page, "html.parser").select("table th")]
+    assert headers == ["a", "row"]
 
 
 def test_a_page_folds_its_solutions():

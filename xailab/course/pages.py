@@ -49,6 +49,13 @@ def settle(output: nbformat.NotebookNode) -> None:
         output.text, output.name = "\n".join(last), "stdout"
 
 
+def corners(output: nbformat.NotebookNode) -> None:
+    """The empty corner of a pandas table as a plain cell: a screen reader looks for a header's name."""
+    table = output.get("data", {}).get("text/html", "")
+    if 'class="dataframe"' in table:
+        output.data["text/html"] = table.replace("<th></th>", "<td></td>")
+
+
 def _picture(output: nbformat.NotebookNode) -> None:
     """A figure with its text equivalent, as HTML: the exporter would drop the text."""
     for mime in ("image/png", "image/jpeg"):
@@ -90,6 +97,7 @@ def to_page(notebook: nbformat.NotebookNode, name: str) -> str:
             continue
         for output in cell.get("outputs", []):
             settle(output)
+            corners(output)
             smaller(output)
             live = "application/vnd.jupyter.widget-view+json" in output.get("data", {})
             text = output.get("data", {}).get("text/plain", "a slider")
