@@ -28,6 +28,7 @@ html_theme = "sphinx_book_theme"
 html_title = "xailab"
 html_static_path = ["_static"]
 html_css_files = ["panels.css", "site.css"]
+html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
@@ -78,7 +79,14 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
+def name_as_written(app, pagename, templatename, context, doctree):
+    """A folded cell is called what is written on it; MyST-NB gives it another name as well."""
+    if "body" in context:
+        context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
+
+
 def setup(app):
     assert style_sheet()
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.connect("autodoc-process-docstring", plain_docstring)
+    app.connect("html-page-context", name_as_written)

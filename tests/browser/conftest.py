@@ -37,11 +37,12 @@ def chromium() -> str | None:
 
 def pytest_collection_modifyitems(items):
     try:
+        import axe_playwright_python  # noqa: F401
         import playwright  # noqa: F401
 
         reason = None if chromium() else "chromium is not installed: make test-browser brings it"
-    except ImportError:
-        reason = "playwright is not installed: make test-browser brings it"
+    except ImportError as missing:
+        reason = f"{missing.name} is not installed: make test-browser brings it"
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)

@@ -5,6 +5,7 @@ import re
 import nbformat
 import numpy as np
 import pytest
+from browser.axe import violations
 from browser.moves import move_each_kind, rests, state
 
 from xailab import metrics
@@ -49,6 +50,7 @@ widgets.panel(
     "print(picked.text)",
     "print(over.text)",
 ]
+WIDGETS = ".xailab-panel, .xailab-overlay, .xailab-picker, .xailab-quiz"
 RNG = np.random.default_rng(0)
 HEAT = RNG.random((24, 32))
 MASK = np.zeros((24, 32), bool)
@@ -214,18 +216,24 @@ def _panels(notebook) -> int:
 @pytest.mark.course
 @pytest.mark.parametrize("path", notebooks.notebook_paths(), ids=lambda path: path.stem)
 def test_the_course_runs_and_its_sliders_move(path, page, open_notebook, tmp_path):
-    """As a student opens it, blank; in CI this is the student edition's one run."""
+    """As a student opens it, blank; in CI this is the student edition's one run.
+
+    On a small laptop: each panel fits the window, and axe-core finds no serious fault in it.
+    """
+    page.set_viewport_size({"width": 1366, "height": 768})
     student = editions.student(nbformat.read(path, as_version=4))
     nbformat.write(student, tmp_path / path.name)
     notebook = open_notebook(tmp_path / path.name)
     notebook.run_all()
     panels = page.locator(".xailab-panel")
     assert panels.count() >= _panels(student)
+    room = page.locator(".jp-WindowedPanel-outer").bounding_box()["height"]
     for place in range(panels.count()):
         panel = panels.nth(place)
         panel.scroll_into_view_if_needed()
         picture, text = state(panel)
         assert picture and text
+        assert panel.bounding_box()["height"] <= room
         assert move_each_kind(panel), f"nothing to move in panel {place}"
     for over in page.locator(".xailab-overlay").all():
         slider, readout = over.get_by_role("slider"), over.locator(".xailab-readout")
@@ -243,3 +251,5 @@ def test_the_course_runs_and_its_sliders_move(path, page, open_notebook, tmp_pat
         select = picker.locator("select").first
         select.select_option(index=select.locator("option").count() - 1)
         assert readout.inner_text() != said and image.get_attribute("src") != looked
+    if page.locator(WIDGETS).count():
+        assert violations(page, WIDGETS) == []

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from browser.axe import violations
 from PIL import Image
 
 from xailab import data
@@ -312,3 +313,22 @@ def test_the_teacher_compares_the_lines_of_a_class(opened):
     page.get_by_label("The lines of the class").fill("<b>7</b>")
     page.get_by_role("button", name="Compare").press("Enter")
     assert said.inner_text().startswith('"<b>7</b>" does not end like "1: 7 6"')
+
+
+# --- accessibility ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width, height", SIZES.values(), ids=SIZES)
+def test_axe_finds_no_serious_fault(opened, width, height, scheme):
+    page = opened(width, height)
+    page.emulate_media(color_scheme=scheme)
+    # the class experiment shows its first item
+    page.get_by_role("button", name="Group 1").click()
+    page.get_by_text("For the teacher").click()
+    assert violations(page) == []
+
+
+def test_axe_finds_a_picture_without_text(page):
+    page.set_content("<html lang='en'><title>a picture</title><main><img src='data:,'></main>")
+    assert violations(page) == ['image-alt (critical): <img src="data:,">']

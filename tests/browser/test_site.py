@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from browser.axe import violations
 from browser.test_lab import HEAT, MASK, SMALL, expected, walk_the_picker
 
 from xailab import metrics
@@ -111,6 +112,23 @@ def test_every_page_is_at_home_and_fits_its_window(site, page):
             page.wait_for_load_state("load")
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width + 1, (path.name, width, wide)
+
+
+PAGES = ["index", "01_small", "claims", "glossary", "notation", "functions", "api/xailab.cam"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width, height", [(1366, 768), (390, 844)])
+def test_axe_finds_no_serious_fault(site, page, width, height, scheme):
+    """The pages of the small site, or every first page of a whole one."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)
+    names = sorted(path.stem for path in site.glob("*.html")) if BUILT else PAGES
+    for name in names:
+        page.goto((site / f"{name}.html").as_uri())
+        if page.locator(".xailab-overlay, .xailab-picker, .widget-image").count():
+            page.locator("[data-ready], img.widget-image[alt]").first.wait_for()
+        assert violations(page) == [], name
 
 
 def test_no_page_names_a_script_style_or_picture_of_another_host(site):

@@ -60,6 +60,7 @@ def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         _picker_instead(cell, state)
         for output in cell.get("outputs", []):
             pages.settle(output)
+            pages.corners(output)
             pages.smaller(output)
             view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
             if view:
@@ -139,7 +140,8 @@ def build(
     shutil.copy(NOTEBOOKS / "cover.jpg", source)
     scripts(work / "js", source / "_static")
     shutil.copy(STATIC / "panels.css", source / "_static")
-    shutil.move(source / "site.css", source / "_static" / "site.css")
+    for file in ("site.css", "site.js"):
+        shutil.move(source / file, source / "_static" / file)
     for copy in copies:
         nbformat.write(still(nbformat.read(copy, as_version=4)), source / copy.name)
     site_pages.write(source, paths, out.parent / "editions", for_students)

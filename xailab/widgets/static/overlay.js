@@ -73,7 +73,7 @@ async function render({ model, el }) {
   const { range, number, row } = slider("threshold", 1, STEPS);
   const method = picker("method", names);
   const colours = picker("colours", Object.keys(palettes));
-  const canvas = element("canvas", { role: "img", width, height });
+  const canvas = element("canvas", { role: "img", "aria-label": "heat map", width, height });
   const outline = element("canvas", { "aria-hidden": "true", width, height });
   const readout = element("div", { class: "xailab-readout", role: "status", "aria-live": "polite" });
   method.row.hidden = names.length < 2;
