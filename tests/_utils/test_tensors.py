@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from xailab._utils.tensors import class_indices
+from xailab._utils.tensors import class_indices, pictures_at_once
 
 LOGITS = torch.tensor([[0.0, 1.0, 2.0, 5.0], [7.0, 1.0, 2.0, 5.0]])
 
@@ -66,3 +66,10 @@ def test_an_index_out_of_range_is_refused(target):
 def test_what_is_no_table_of_logits_is_refused(logits):
     with pytest.raises(ValueError, match=r"must return logits of shape \(B, classes\), not"):
         class_indices(0, logits)
+
+
+def test_a_batch_is_as_many_pictures_as_four_of_224_pixels():
+    sides = [1, 64, 112, 113, 224, 225, 448, 4000]
+    assert [pictures_at_once(n, n) for n in sides] == [16, 16, 16, 15, 4, 3, 1, 1]
+    assert pictures_at_once(112, 448) == 4
+    assert [pictures_at_once(224, 224, most=most) for most in (1, 3, 50)] == [1, 3, 4]

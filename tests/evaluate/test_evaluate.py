@@ -5,7 +5,7 @@ import pytest
 import torch
 from support.tiny import METHODS, Item, Tiny, made
 
-from xailab import cam, data, evaluate, metrics
+from xailab import cam, data, evaluate, metrics, models
 from xailab.data import compositions
 
 
@@ -45,6 +45,27 @@ def test_maps_are_those_of_heatmaps_whatever_the_batch(tiny):
         for m in found:
             np.testing.assert_allclose(found[m], first[m], atol=1e-6)
     assert not np.array_equal(found["random_map"][0], found["random_map"][1])
+
+
+def test_pictures_of_224_pixels_go_through_a_network_four_at_a_time():
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, 16),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 3),
+    )
+    cnn = models.own_cnn(network, "abc", default_layer="1")
+    views, at_once = evaluate.views(cnn, made(9, size=224)), []
+    network.register_forward_pre_hook(lambda net, given: at_once.append(len(given[0])))
+    evaluate.maps(cnn, views, ["grad_cam"])
+    assert at_once == [4, 4, 1]
+    at_once.clear()
+    evaluate.maps(cnn, views, [], baselines=["input_gradient"])
+    assert at_once == [1] * 9
+    at_once.clear()
+    cnn.predict_proba([view.image for view in views])
+    assert at_once == [4, 4, 1]
 
 
 def test_unknown_controls_and_no_views_are_refused(tiny):

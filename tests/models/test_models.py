@@ -299,7 +299,7 @@ def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(cnn, coffee, mo
     p = cnn.predict_proba(images)
     assert p.shape == (5, 1000)
     np.testing.assert_allclose(p.sum(1), 1, atol=1e-12)
-    monkeypatch.setattr(models.cnn, "BATCH", 2)
+    monkeypatch.setattr(models.cnn, "pictures_at_once", lambda height, width: 2)
     np.testing.assert_allclose(cnn.predict_proba(images), p, atol=1e-5)
     np.testing.assert_allclose(cnn.predict_proba(iter(images[1:2]))[0], p[1], atol=1e-5)
     with torch.no_grad():

@@ -73,6 +73,14 @@ def picture_batch(x: object, net: nn.Module) -> torch.Tensor:
     return x
 
 
+def pictures_at_once(height: int, width: int, *, most: int = 16) -> int:
+    """How many pictures of this size go through a network at once: 4 of 224 x 224, 1 to ``most``.
+
+    Larger batches are slower on one thread, and need more memory.
+    """
+    return max(1, min(most, 4 * 224 * 224 // (height * width)))
+
+
 def check_logits(output: object) -> torch.Tensor:
     """What the model returned, if it is logits (B, classes)."""
     if not torch.is_tensor(output) or output.ndim != 2:

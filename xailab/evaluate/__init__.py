@@ -14,6 +14,7 @@ import torch
 
 from .. import cam, metrics
 from .._utils.labels import picture_label
+from .._utils.tensors import pictures_at_once
 from .._utils.validation import check_int, check_mask, truncated
 from ..data.compositions import grid_quartets, tile
 from ..data.images import as_rgb
@@ -98,7 +99,7 @@ def maps(
     methods: Sequence[str] | None = None,
     layer: str | None = None,
     baselines: Sequence[str] = (),
-    batch_size: int = 8,
+    batch_size: int = 16,
 ) -> dict[str, np.ndarray]:
     """The heat maps of several methods and baselines for all views: name -> (n, H, W) in [0, 1].
 
@@ -110,7 +111,7 @@ def maps(
     layer : dotted name of the layer; None is the CNN's default layer
     baselines : names out of ``BASELINES``. The random map of a view is seeded by the view's name, so
         it does not depend on the batch.
-    batch_size : how many views of 224 x 224 go through the network at once at most
+    batch_size : how many views go through the network at once at most; large ones in smaller batches
     """
     if any(b not in BASELINES for b in baselines):
         raise ValueError(
@@ -123,19 +124,21 @@ def maps(
         )
     if methods is None:
         methods = cam.methods_for(cnn, layer)
-    # fewer at once where pictures are larger than 224 x 224
-    height, width = views[0].mask.shape
-    at_once = max(1, min(batch_size, 8 * 224 * 224 // (height * width)))
-    batches = []
+    at_once = pictures_at_once(*views[0].mask.shape, most=batch_size)
+    drawn = {
+        name: np.empty((len(views), *views[0].mask.shape), np.float32)
+        for name in (*methods, *baselines)
+    }
     for i in range(0, len(views), at_once):
         batch = views[i : i + at_once]
         x = torch.cat([cnn.preprocess(v.image) for v in batch])
         targets = torch.tensor([v.target for v in batch], device=x.device)
         found = cam.heatmaps(cnn, x, layer, targets, methods) if methods else {}
         for name in baselines:
-            found[name] = _baseline(name, cnn, batch, x, targets).astype(np.float32)
-        batches.append(found)
-    return {n: np.concatenate([b[n] for b in batches]) for n in (*methods, *baselines)}
+            found[name] = _baseline(name, cnn, batch, x, targets)
+        for name, heatmaps in found.items():
+            drawn[name][i : i + at_once] = heatmaps
+    return drawn
 
 
 def _baseline(name, cnn, batch, x, targets) -> np.ndarray:

@@ -23,6 +23,7 @@ from .._utils.tensors import (
     gradient,
     network,
     picture_batch,
+    pictures_at_once,
 )
 from .._utils.validation import check_int, check_random_state
 
@@ -50,7 +51,7 @@ def edge_map(image: np.ndarray, blur: float = 4.0) -> np.ndarray:
 
 
 def _parts(x: torch.Tensor, target: Target | Score) -> Iterator[tuple[torch.Tensor, Any]]:
-    """Two pictures at a time and their targets: the gradient keeps the output of every layer.
+    """A few pictures at a time and their targets, fewer than elsewhere: every layer's output is kept.
 
     A function of the logits gets the batch as it is; so do targets that are not one per picture.
     """
@@ -61,8 +62,9 @@ def _parts(x: torch.Tensor, target: Target | Score) -> Iterator[tuple[torch.Tens
         return
     if not (same or torch.is_tensor(given)):
         given = np.asarray(given)
-    for i in range(0, len(x), 2):
-        yield x[i : i + 2], given if same else given[i : i + 2]
+    at_once = max(1, pictures_at_once(*x.shape[2:]) // 4)
+    for i in range(0, len(x), at_once):
+        yield x[i : i + at_once], given if same else given[i : i + at_once]
 
 
 def input_gradient(

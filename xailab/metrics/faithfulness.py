@@ -21,6 +21,7 @@ from .._utils.tensors import (
     evaluation_mode,
     network,
     picture_batch,
+    pictures_at_once,
 )
 from .._utils.validation import check_array, check_int, check_random_state, truncated
 
@@ -79,14 +80,6 @@ def _ranks(heatmap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return ranks.reshape(heatmap.shape)
 
 
-def batch_size(x: torch.Tensor) -> int:
-    """How many pictures of this size (..., H, W) go through a network at once: 4 of 224 x 224.
-
-    Larger batches are slower on one thread, and need more memory.
-    """
-    return max(1, min(16, 4 * 224 * 224 // (x.shape[-2] * x.shape[-1])))
-
-
 def _score(
     net: Any, pictures: Iterator[torch.Tensor], n: int, target: int, output: str
 ) -> np.ndarray:
@@ -98,7 +91,7 @@ def _score(
     found = []
     with torch.inference_mode(), evaluation_mode(net):
         for first in pictures:
-            part = torch.cat([first, *islice(pictures, batch_size(first) - 1)])
+            part = torch.cat([first, *islice(pictures, pictures_at_once(*first.shape[2:]) - 1)])
             found.append(_logits(net, part.contiguous(memory_format=layout)))
     logits = torch.cat(found).double()
     scores = logits.softmax(1) if output == "probability" else logits
@@ -255,7 +248,8 @@ def average_drop(
             f"{tuple(x.shape)} and {tuple(h.shape)}."
         )
     with torch.inference_mode(), evaluation_mode(net):
-        parts = list(zip(x.split(batch_size(x)), h[:, None].split(batch_size(x)), strict=True))
+        at_once = pictures_at_once(*x.shape[2:])
+        parts = list(zip(x.split(at_once), h[:, None].split(at_once), strict=True))
         logits = torch.cat([_logits(net, picture) for picture, _ in parts])
         chosen = class_indices(target, logits)[:, None]
         logits_seen = torch.cat([_logits(net, picture * heat) for picture, heat in parts])

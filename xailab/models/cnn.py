@@ -11,13 +11,10 @@ from PIL import Image
 from torch import nn
 
 from .._utils.labels import label, layer_label
-from .._utils.tensors import check_no_probabilities, network
+from .._utils.tensors import check_no_probabilities, network, pictures_at_once
 from .._utils.validation import check_array, check_int, check_mask, truncated
 from ..data.images import as_rgb, is_one_image
 from ..hooks import find_layer, last_layer, spatial_layers
-
-# Images that go through the network at once.
-BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +120,10 @@ class CNN:
         model: Any = self.model
         if len(images) >= 8 and hasattr(model, "fused"):
             model = model.fused()
+        at_once = pictures_at_once(self.input_size, self.input_size)
         with torch.inference_mode():
             logits = [
-                model(self._tensor(images[i : i + BATCH])) for i in range(0, len(images), BATCH)
+                model(self._tensor(images[i : i + at_once])) for i in range(0, len(images), at_once)
             ]
             return torch.cat(logits).double().softmax(1).cpu().numpy()
 
