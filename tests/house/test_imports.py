@@ -41,3 +41,12 @@ def test_measures_that_ask_a_network_are_there_when_used():
         assert name in dir(metrics)
         assert getattr(metrics, name).__name__ == name
     assert not hasattr(metrics, "nothing")
+
+
+def test_the_course_network_is_loaded_without_importing_torchvision():
+    code = (
+        "import sys; from xailab import evaluate, models; models.load_cnn();"
+        "print('torchvision' in sys.modules, 'sympy' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.split() == ["False", "False"], run.stderr

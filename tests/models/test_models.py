@@ -393,6 +393,12 @@ def test_cnn_names_say_what_is_on_this_computer(monkeypatch, tmp_path):
     assert models.cnn_names()["vgg19"]
 
 
+def test_categories_are_those_of_torchvisions_public_record(cnn):
+    from torchvision.models import ResNet50_Weights
+
+    assert cnn.categories == tuple(ResNet50_Weights.IMAGENET1K_V2.meta["categories"])
+
+
 def test_an_unknown_name_is_an_error_with_the_most_similar_one():
     with pytest.raises(ValueError, match="no CNN named 'resnet5'; did you mean 'resnet50'"):
         models.load_cnn("resnet5")

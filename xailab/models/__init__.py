@@ -16,6 +16,7 @@ from .weights import (
     TORCHVISION,
     cached_file,
     cnn_names,
+    imagenet_categories,
     lite_file,
     read_weights,
     torchvision_weights,
@@ -30,11 +31,12 @@ def load_cnn(name: str = "efficientnet_lite0", weights: str | Path | None = None
     weights_only=True; known ones are checked against their SHA-256. FileNotFoundError when the
     weights are not on this computer.
     """
-    if name not in cnn_names():
-        near = difflib.get_close_matches(str(name), cnn_names(), n=1, cutoff=0.0)[0]
+    known = [*LITE, *TORCHVISION]
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
         raise ValueError(
             f"There is no CNN named {name!r}; did you mean {near!r}? "
-            f"The course knows {', '.join(cnn_names())}."
+            f"The course knows {', '.join(known)}."
         )
     return (_load_lite if name in LITE else _load_torchvision)(name, weights)
 
@@ -56,7 +58,7 @@ def _load_lite(name: str, weights: str | Path | None) -> CNN:
     return CNN(
         name=name,
         model=_filled(model, state, name),
-        categories=_categories(),
+        categories=imagenet_categories(),
         input_size=size,
         resize=size + 32,
         interpolation=Image.Resampling.BICUBIC,
@@ -87,7 +89,7 @@ def _load_torchvision(name: str, weights: str | Path | None) -> CNN:
     return CNN(
         name=name,
         model=_filled(_made(getattr(models, name), weights=None), state, name),
-        categories=_categories(),
+        categories=imagenet_categories(),
         input_size=224,
         resize=resize,
         interpolation=Image.Resampling.BILINEAR,
@@ -110,9 +112,3 @@ def _filled(model: nn.Module, state: dict, name: str) -> nn.Module:
         raise ValueError(f"The weights do not fit {name}: {str(error).splitlines()[1]}") from error
     # On a CPU, channels-last convolutions of these networks are about a third faster.
     return model.to(memory_format=torch.channels_last).eval().requires_grad_(False)
-
-
-def _categories() -> tuple[str, ...]:
-    from torchvision.models import ResNet50_Weights
-
-    return tuple(ResNet50_Weights.IMAGENET1K_V2.meta["categories"])
