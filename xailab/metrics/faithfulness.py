@@ -76,7 +76,8 @@ def baseline(x: torch.Tensor, fill: str | torch.Tensor = "blur") -> torch.Tensor
 def _ranks(heatmap: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The rank (0 = most heat) of every pixel; ties, common in zeros, are broken at random."""
     ranks = np.empty(heatmap.size, dtype=int)
-    ranks[np.lexsort((rng.random(heatmap.size), -heatmap.ravel()))] = np.arange(heatmap.size)
+    order = np.argsort(rng.random(heatmap.size))
+    ranks[order[np.argsort(-heatmap.ravel()[order], kind="stable")]] = np.arange(heatmap.size)
     return ranks.reshape(heatmap.shape)
 
 

@@ -16,11 +16,12 @@ class _Conv(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         k, s = self.kernel_size[0], self.stride[0]
         down, across = (max((-(-n // s) - 1) * s + k - n, 0) for n in x.shape[2:])
+        weight = self.weight
         if down % 2 or across % 2:
-            x = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
-            down = across = 0
-        sides = (down // 2, across // 2)
-        return F.conv2d(x, self.weight, self.bias, self.stride, sides, groups=self.groups)
+            # zeros before the kernel move it by a pixel, which costs less than padding one side of x
+            weight = F.pad(weight, (across % 2, 0, down % 2, 0))
+        sides = ((down + 1) // 2, (across + 1) // 2)
+        return F.conv2d(x, weight, self.bias, self.stride, sides, groups=self.groups)
 
 
 def _block(c_in: int, c_out: int, k: int = 1, s: int = 1, groups: int = 1, act: bool = True):
