@@ -56,6 +56,27 @@ def test_a_batch_of_two_equals_two_single_images(gap):
     assert all(np.abs(both[name] - other[name]).max() > 0.01 for name in methods)
 
 
+@pytest.mark.parametrize(("side", "n", "parts"), [(8, 19, [16, 3]), (224, 6, [4, 2])])
+def test_many_pictures_go_through_the_network_a_few_at_a_time(side, n, parts):
+    model, x, seen = small_cnn(gap=False), torch.randn(n, 3, side, side), []
+    if side > 8:
+        model = nn.Sequential(nn.AdaptiveAvgPool2d(8), *model)
+    layer, wanted = str(len(model) - 6), [i % 5 for i in range(n)]
+    targets = (None, 3, wanted, np.array(wanted, "uint8"), torch.tensor(wanted), lambda z: z[:, 3])
+    for target in targets:
+        seen.clear()
+        hook = model.register_forward_pre_hook(lambda net, given: seen.append(len(given[0])))
+        together = cam.heatmaps(model, x, layer, target, ["grad_cam", "layer_cam"])
+        hook.remove()
+        # a function of the logits gets the pictures as they are
+        assert seen == ([n] if callable(target) else parts)
+        for i in range(n):
+            own = int(target[i]) if np.ndim(target) else target
+            one = cam.heatmaps(model, x[i : i + 1], layer, own, ["grad_cam", "layer_cam"])
+            for name, heatmap in one.items():
+                np.testing.assert_allclose(together[name][i], heatmap[0], atol=1e-5, err_msg=name)
+
+
 def test_without_a_target_each_image_is_explained_for_its_predicted_class():
     model, x = small_cnn(gap=False), torch.randn(8, 3, 8, 8)
     model[-1].bias.data[:] = -model(x).mean(0).detach() + model[-1].bias.data

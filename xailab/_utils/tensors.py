@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,6 +80,22 @@ def pictures_at_once(height: int, width: int, *, most: int = 16) -> int:
     Larger batches are slower on one thread, and need more memory.
     """
     return max(1, min(most, 4 * 224 * 224 // (height * width)))
+
+
+def batches(
+    x: torch.Tensor, target: Target | Score, at_once: int
+) -> Iterator[tuple[torch.Tensor, Any]]:
+    """At most ``at_once`` pictures of x (B, C, H, W) at a time, and their targets.
+
+    A function of the logits gets all pictures; so do targets that are not one per picture.
+    """
+    given: Any = target if torch.is_tensor(target) else np.asarray(target, dtype=object)
+    if callable(target) or (given.ndim and len(given) != len(x)):
+        at_once = len(x)
+    for i in range(0, len(x), at_once):
+        part = slice(i, i + at_once)
+        whole = at_once >= len(x) or not given.ndim
+        yield x[part], target if whole else given[part].tolist()
 
 
 def check_logits(output: object) -> torch.Tensor:

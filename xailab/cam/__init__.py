@@ -11,6 +11,7 @@ from .._utils.tensors import (
     Score,
     Target,
     all_finite,
+    batches,
     check_logits,
     check_no_probabilities,
     class_indices,
@@ -18,6 +19,7 @@ from .._utils.tensors import (
     evaluation_mode,
     network,
     picture_batch,
+    pictures_at_once,
 )
 from .._utils.validation import truncated
 from ..hooks import Record, last_layer, record
@@ -59,9 +61,10 @@ def heatmaps(
 ) -> dict[str, np.ndarray]:
     """Heat maps of several methods from one forward pass and one short backward pass.
 
-    The score S is the class logit. The raw maps are upsampled to the input's size and divided by
-    their maximum; with raw=True they keep their own scale, so that maps of several classes can be
-    compared. The model, its mode and its gradients are left as they were.
+    Many pictures go through the network a few at a time. The score S is the class logit. The raw
+    maps are upsampled to the input's size and divided by their maximum; with raw=True they keep
+    their own scale, so that maps of several classes can be compared. The model, its mode and its
+    gradients are left as they were.
 
     Parameters
     ----------
@@ -99,19 +102,23 @@ def heatmaps(
     with evaluation_mode(net):
         if layer is None:
             layer = getattr(model, "default_layer", None) or last_layer(net, x)
-        with record(net, layer, tape="ablation_cam" in methods) as rec:
-            logits = net(x)
-            if not callable(target):
-                check_no_probabilities(check_logits(logits))
-                target = class_indices(target, logits)
-            maps = _raw_maps(rec, x, logits, target, methods, reshape)
-        if reshape is None and channels_last(net, layer, rec.activations.shape, x):
-            raise ValueError(
-                f"The layer returns shape {tuple(rec.activations.shape)}, which looks like (B, h, w, K); "
-                "pass reshape=cam.from_channels_last."
-            )
-    large = {name: upsample(m, (x.shape[2], x.shape[3])) for name, m in maps.items()}
-    return {name: (m if raw else normalise(m)).cpu().numpy() for name, m in large.items()}
+        found = []
+        for part, wanted in batches(x, target, pictures_at_once(*x.shape[2:])):
+            with record(net, layer, tape="ablation_cam" in methods) as rec:
+                logits = net(part)
+                if not callable(wanted):
+                    check_no_probabilities(check_logits(logits))
+                    wanted = class_indices(wanted, logits)
+                maps = _raw_maps(rec, part, logits, wanted, methods, reshape)
+            A = rec.activations
+            if reshape is None and channels_last(net, layer, A.shape, part):
+                raise ValueError(
+                    f"The layer returns shape {tuple(A.shape)}, which looks like (B, h, w, K); "
+                    "pass reshape=cam.from_channels_last."
+                )
+            large = {name: upsample(m, (x.shape[2], x.shape[3])) for name, m in maps.items()}
+            found.append({name: m if raw else normalise(m) for name, m in large.items()})
+    return {name: torch.cat([m[name] for m in found]).cpu().numpy() for name in found[0]}
 
 
 def methods_for(cnn, layer: nn.Module | str | None = None) -> tuple[str, ...]:

@@ -4,9 +4,6 @@ random_map uses nothing, centre_blob only that objects tend to be in the centre,
 picture and not the network, input_gradient the network but not its layers.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 from scipy import ndimage
@@ -15,6 +12,7 @@ from .. import cam
 from .._utils.tensors import (
     Score,
     Target,
+    batches,
     check_differentiable,
     check_logits,
     check_no_probabilities,
@@ -50,23 +48,6 @@ def edge_map(image: np.ndarray, blur: float = 4.0) -> np.ndarray:
     return edges / (edges.max() or 1)
 
 
-def _parts(x: torch.Tensor, target: Target | Score) -> Iterator[tuple[torch.Tensor, Any]]:
-    """A few pictures at a time and their targets, fewer than elsewhere: every layer's output is kept.
-
-    A function of the logits gets the batch as it is; so do targets that are not one per picture.
-    """
-    given: Any = target
-    same = given is None or np.ndim(given) == 0
-    if callable(target) or not (same or len(given) == len(x)):
-        yield x, target
-        return
-    if not (same or torch.is_tensor(given)):
-        given = np.asarray(given)
-    at_once = max(1, pictures_at_once(*x.shape[2:]) // 4)
-    for i in range(0, len(x), at_once):
-        yield x[i : i + at_once], given if same else given[i : i + at_once]
-
-
 def input_gradient(
     model: torch.nn.Module, x: torch.Tensor, target: Target | Score, blur: float = 4.0
 ) -> np.ndarray:
@@ -79,7 +60,9 @@ def input_gradient(
     slopes = []
     with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
         check_differentiable(model)
-        for part, wanted in _parts(x, target):
+        # fewer than elsewhere: a gradient at the picture keeps the output of every layer
+        at_once = max(1, pictures_at_once(*x.shape[2:]) // 4)
+        for part, wanted in batches(x, target, at_once):
             part = part.detach().clone().requires_grad_()
             logits = check_logits(model(part))
             if not callable(target):
