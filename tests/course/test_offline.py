@@ -35,5 +35,5 @@ def test_what_was_built_or_installed_stays_out(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
-    found = {str(path.relative_to(tmp_path)) for path in offline.files(tmp_path)}
+    found = {path.relative_to(tmp_path).as_posix() for path in offline.files(tmp_path)}
     assert found == {"a.py", ".ci/run"}

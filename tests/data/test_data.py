@@ -175,7 +175,8 @@ def two_photos(tmp_path, monkeypatch, rng):
     (tmp_path / "photos.json").write_text(json.dumps(entries))
     files = sorted(p for p in tmp_path.rglob("*") if p.is_file())
     digests = [
-        f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(tmp_path)}" for p in files
+        f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(tmp_path).as_posix()}"
+        for p in files
     ]
     (tmp_path / "CHECKSUMS").write_text("\n".join(digests) + "\n")
     monkeypatch.setenv("XAILAB_DATA", str(tmp_path))

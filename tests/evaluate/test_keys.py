@@ -1,5 +1,6 @@
 """Keys are the same in every process, and whatever decides a result changes them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ def test_keys_are_the_same_in_another_process():
     command = [sys.executable, "-c", program]
     path = f"{TESTS}:{TESTS.parent}".replace(":", ";" if sys.platform == "win32" else ":")
     ran = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": path}
+        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": path}
     )
     assert ran.stdout.split() == [network_key(Tiny()), item_key(made()[0])]
 

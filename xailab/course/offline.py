@@ -4,6 +4,7 @@ One zip with the course's files and every wheel that it needs on a machine of th
 processor, Python version). On the other side one command installs and runs it; see INSTALL.txt.
 """
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -21,11 +22,11 @@ INSTALL = """Unpack, open a terminal in the folder xailab, and type
 It installs from the folder wheels, runs every notebook and writes the pages; make lab then opens the
 course. Without make:
 
-    python3 -m venv .venv
-    .venv/bin/python -m pip install --no-index --find-links wheels --editable '.[course]'
-    .venv/bin/python -m xailab.course lab
+    {start} -m venv .venv
+    {python} -m pip install --no-index --find-links wheels --editable ".[course]"
+    {python} -m xailab.course lab
 
-The wheels fit {system} with Python {python}.
+The wheels fit {system} with Python {version}.
 """
 
 
@@ -54,7 +55,12 @@ def gather(wheels: Path, requirements: list[str]) -> list[Path]:
 def pack(out: Path, wheels: list[Path], root: Path = ROOT) -> Path:
     """Write the zip; returns its path."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    said = INSTALL.format(system=sys.platform, python=".".join(map(str, sys.version_info[:2])))
+    said = INSTALL.format(
+        start="py" if os.name == "nt" else "python3",
+        python=r".venv\Scripts\python" if os.name == "nt" else ".venv/bin/python",
+        system=sys.platform,
+        version=".".join(map(str, sys.version_info[:2])),
+    )
     # a gigabyte takes a while: the old zip stays until the new one is whole
     with atomic_file(out) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xailab/INSTALL.txt", said)

@@ -115,7 +115,7 @@ def scripts(cache: Path, static: Path) -> None:
     shutil.copy(
         Path(sys.prefix) / "share/jupyter/nbextensions/anywidget/index.js", static / "anywidget.js"
     )
-    (static / "anywidget-here.js").write_text(HERE)
+    (static / "anywidget-here.js").write_text(HERE, encoding="utf-8")
 
 
 def build(

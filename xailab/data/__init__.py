@@ -60,7 +60,7 @@ def _verified(name: str) -> bytes:
                 f"{needed} is missing; {_advice()}, "
                 "or point XAILAB_DATA at the folder that holds the course's data."
             )
-    lines = (data_dir() / "CHECKSUMS").read_text().splitlines()
+    lines = (data_dir() / "CHECKSUMS").read_text(encoding="utf-8").splitlines()
     pairs = (line.split(maxsplit=1) for line in lines if line.strip())
     known = {file: digest for digest, file in pairs}
     content = path.read_bytes()
