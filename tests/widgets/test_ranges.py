@@ -22,6 +22,7 @@ import skimage.data
 import torch
 from matplotlib.colors import to_rgb
 from PIL import Image
+from traitlets import Bunch
 
 from xailab import cam, evaluate, metrics, models, shapley, widgets
 from xailab.plots import settings
@@ -380,6 +381,16 @@ def test_an_upload_that_is_not_a_picture_is_named_and_a_picture_is_used():
     assert box.readout.value == repr(box) == "mine.png: 40 x 32 pixels."
     assert box._repr_mimebundle_()[0]["text/plain"] == repr(box)
     assert box.children[-1].value == "(32, 40, 3)"
+
+
+def test_an_upload_takes_the_files_of_ipywidgets_7_too():
+    box = image_widgets.upload(lambda image: ipw.Label(str(image.shape)))
+    buffer = io.BytesIO()
+    Image.fromarray(PICTURE).save(buffer, "PNG")
+    files = {"mine.png": {"metadata": {"name": "mine.png"}, "content": buffer.getvalue()}}
+    change = {"name": "value", "type": "change", "old": {}, "new": files}
+    box.controls["file"].notify_change(Bunch(change, owner=box.controls["file"]))
+    assert box.readout.value == "mine.png: 40 x 32 pixels."
 
 
 def test_a_panel_leaves_its_picture_and_its_text_to_readers_without_a_kernel():

@@ -4,7 +4,7 @@ Each has controls, readout and text, as all panels of ``widgets``.
 """
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -225,6 +225,13 @@ def lime_explorer(
     )
 
 
+def _uploaded(value: Sequence[dict] | dict[str, dict]) -> list[tuple[str, bytes]]:
+    """Name and content of the chosen files. ipywidgets 7, which Colab has, keeps them by name."""
+    if isinstance(value, dict):
+        return [(name, bytes(file["content"])) for name, file in value.items()]
+    return [(file["name"], bytes(file["content"])) for file in value]
+
+
 def upload(use: Callable[[np.ndarray], ipw.Widget]) -> ipw.VBox:
     """A button for a picture of your own; ``use(image)`` makes the widget that is shown for it.
 
@@ -237,14 +244,14 @@ def upload(use: Callable[[np.ndarray], ipw.Widget]) -> ipw.VBox:
     box.controls, box.readout = {"file": button}, readout
 
     def show(change) -> None:
-        for file in change["new"]:
+        for name, content in _uploaded(change["new"]):
             try:
-                image = from_bytes(bytes(file["content"]), file["name"])
+                image = from_bytes(content, name)
             except ValueError as error:
                 readout.value = html.escape(str(error))
                 raise
             height, width = image.shape[:2]
-            readout.value = html.escape(f"{file['name']}: {width} x {height} pixels.")
+            readout.value = html.escape(f"{name}: {width} x {height} pixels.")
             box.children = (button, readout, use(image))
 
     button.observe(show, names="value")
