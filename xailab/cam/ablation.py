@@ -18,6 +18,8 @@ from ..hooks import Record
 
 # Bytes of edited activations that go through the tail at once.
 BUFFER = 8 * 2**20
+# Variants at most: more are no quicker, and blocks that widen the maps six times need much memory.
+MOST = 48
 
 
 def precise(tensor: torch.Tensor) -> torch.Tensor:
@@ -79,7 +81,7 @@ def ablated_scores(
 def tail_logits(rec: Record, row: int, reshape: Callable | None = None) -> torch.Tensor:
     """The logits of one input without each channel, (K, C): what follows the layer, run K times."""
     whole, logits = rec.activations[row : row + 1], []
-    at_once = max(1, BUFFER // (whole.numel() * whole.element_size()))
+    at_once = max(1, min(MOST, BUFFER // (whole.numel() * whole.element_size())))
     n_channels = (whole if reshape is None else reshape(whole)).shape[1]
     for channels in torch.arange(n_channels).split(at_once):
         edited = whole.repeat(len(channels), *[1] * (whole.ndim - 1))
