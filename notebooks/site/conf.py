@@ -34,6 +34,8 @@ html_show_sourcelink = False
 html_show_sphinx = False
 # it would fetch, which a page opened from a disk may not
 html_show_search_summary = False
+# without it the theme complains on the console
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
