@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from .._utils.labels import label, layer_label
-from .._utils.tensors import check_no_probabilities, network, pictures_at_once
+from .._utils.tensors import all_finite, check_no_probabilities, network, pictures_at_once
 from .._utils.validation import check_array, check_int, check_mask, truncated
 from ..data.images import as_rgb, is_one_image
 from ..hooks import find_layer, last_layer, spatial_layers
@@ -217,7 +217,7 @@ def _three(name: str, values) -> tuple[float, float, float]:
 def check_weights(model: nn.Module) -> None:
     """Refuse a network with NaN or infinite weights: all of its answers would be NaN."""
     for name, values in (*model.named_parameters(), *model.named_buffers()):
-        if values.is_floating_point() and not torch.isfinite(values).all():
+        if values.is_floating_point() and not all_finite(values):
             raise ValueError(
                 f"The weights {name!r} of the model are not all finite; load or train it again."
             )
