@@ -16,6 +16,7 @@ import copy
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 
@@ -86,12 +87,13 @@ def run(
     tables = []
     with (
         joblib.parallel_config(backend=backend, n_jobs=n_jobs),
-        tqdm(total=len(items), unit=" pictures", disable=not progress) as bar,
+        tqdm(total=len(items), unit=" pictures") if progress else nullcontext() as bar,
     ):
         for found in joblib.Parallel(return_as="generator")(jobs):
             # a table needs a fifth of the memory that its rows need as dictionaries
             tables.append(pd.DataFrame(list(chain.from_iterable(found))))
-            bar.update(len(found))
+            if bar is not None:
+                bar.update(len(found))
     # pictures whose objects are all cut away make an empty table
     filled = [one for one in tables if len(one)] or tables[:1]
     return pd.concat(filled, ignore_index=True).assign(model=cnn.name, **about)
